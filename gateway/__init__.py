@@ -1,0 +1,3 @@
+"""Acuse: a certified-SMS gateway."""
+
+__version__ = "0.1.0"

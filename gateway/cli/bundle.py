@@ -1,0 +1,55 @@
+"""`acuse bundle`: the proof of one message, to give away."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.command import command, write_file
+from gateway.cli.output import print_json, say
+from gateway.cli.root import root
+
+if TYPE_CHECKING:
+    from gateway.cli.command import Run
+
+
+@command(
+    root,
+    "bundle",
+    example="acuse bundle 01990c4e-6a00-7000-8000-1a2b3c4d5e6f --redact text -o proof.json",
+)
+@click.argument("submission_id", metavar="ID")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it there (default: stdout).",
+)
+@click.option(
+    "--redact",
+    multiple=True,
+    type=click.Choice(("to", "from", "text")),
+    help="Withhold this field, and the PDUs that contain it; the rest still verifies.",
+)
+def bundle(run: Run, submission_id: str, output: Path | None, redact: tuple[str, ...]) -> None:
+    """Make the proof of one message, for anybody to check offline.
+
+    `acuse verify FILE` checks it, with no access to this gateway.
+    """
+    result = run.call("bundle", {"submission_id": submission_id, "redact": list(redact)})
+    text = str(result["bundle"])
+    if not text.endswith("\n"):
+        text += "\n"
+    if output is None:
+        sys.stdout.write(text)
+        return
+    data = text.encode()
+    write_file(output, data)
+    if run.as_json:
+        print_json({"submission_id": submission_id, "file": str(output), "bytes": len(data)})
+    else:
+        say(f"wrote {output}; check it with: acuse verify {output}")

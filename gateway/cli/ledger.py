@@ -1,0 +1,91 @@
+"""`acuse ledger`: where the log stands, its signed checkpoint, and the check of all of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.command import command, group
+from gateway.cli.output import count, moment, plain, print_json
+from gateway.cli.root import root
+from gateway.cli.source import records
+from gateway.cli.verify import Trust, begins_as_ledger, print_report, trust_options
+from gateway.errors import DataError
+
+if TYPE_CHECKING:
+    from gateway.cli.command import Run
+
+ledger = group(root, "ledger", "Look at the log, sign it, check all of it.")
+
+
+@command(ledger, "head", example="acuse ledger head --json")
+def head(run: Run) -> None:
+    """Show the size and root of the log, and its latest signed checkpoint.
+
+    Reads the ledger file when the daemon is down.
+    """
+    with records(run) as source:
+        shown = source.head()
+    if run.as_json:
+        print_json(shown)
+        return
+    last = moment(shown.get("last_entry_at"))
+    click.echo(f"origin      {plain(shown.get('origin'))}")
+    click.echo(f"size        {count(shown.get('size'))} entries, the last of {last} UTC")
+    click.echo(f"root        {plain(shown.get('root'))}")
+    if shown.get("vkey"):
+        click.echo(f"key         {plain(shown['vkey'])}")
+    if shown.get("checkpoint"):
+        click.echo(f"signed      up to {count(shown.get('checkpoint_size'))} entries:\n")
+        _print_note(shown["checkpoint"])
+    else:
+        click.echo("signed      not yet")
+
+
+@command(ledger, "checkpoint", example="acuse ledger checkpoint > known.checkpoint")
+def checkpoint(run: Run) -> None:
+    """Sign the log as it is now, and print the checkpoint.
+
+    Keep it: `acuse verify --since FILE` proves later that the log has only grown since.
+    """
+    shown = run.call("ledger.checkpoint", {})
+    if run.as_json:
+        print_json(shown)
+    else:
+        _print_note(shown["note"])
+
+
+@command(ledger, "verify", example="acuse ledger verify --policy trusted.policy", needs="config")
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@trust_options
+def verify(
+    run: Run, file: Path | None, policy: Path | None, since: Path | None, max_age: int | None
+) -> int:
+    """Check every entry of a ledger, with or without a running daemon.
+
+    FILE is a ledger file (default: the configured one). Verdicts and exit codes are those of
+    `acuse verify`.
+    """
+    from gateway.cli.ledgerfile import check_ledger
+    from gateway.evidence.records import LEDGER_FILE
+
+    trust = Trust.read(policy, since, max_age)
+    key = None
+    if file is None:
+        settings = run.settings(secrets=False)
+        file, key = settings.gateway.data_dir / LEDGER_FILE, settings.ledger.key
+    elif not begins_as_ledger(file):
+        raise DataError(
+            f"{file} is not a ledger file", hint="check a proof with: acuse verify", file=str(file)
+        )
+    report = check_ledger(file, key, trust)
+    print_report(run, report, None)
+    return report.exit_code
+
+
+def _print_note(note: object) -> None:
+    """A signed note, exactly: its lines and line ends are what is signed."""
+    sys.stdout.write(str(note))

@@ -1,0 +1,115 @@
+"""A ledger file as the verifier reads it: one snapshot, and what its signer remembers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gateway.errors import StorageError
+from gateway.evidence.keyfile import read_key
+from gateway.evidence.records import KEYS_DIRECTORY
+from gateway.evidence.vault import LOG_KEY, load_seed
+from gateway.ledger.audit import verify_ledger
+from gateway.ledger.merkle import TILE_WIDTH
+from gateway.ledger.note import Signer
+from gateway.ledger.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gateway.cli.verify import Trust
+    from gateway.ledger.report import Report
+    from gateway.settings import KeySource
+
+#: The file of the signer's memory, in the directory of the ledger file.
+SIGNER_STATE = "signer-state"
+
+
+def check_ledger(path: Path, key: KeySource | None, trust: Trust) -> Report:
+    """Verifies the whole ledger file *path*.
+
+    Raises:
+        StorageError: it does not open.
+    """
+    with LedgerFile(path, key) as source:
+        return verify_ledger(
+            source,
+            now_ms=time.time_ns() // 1_000_000,
+            policy=trust.policy,
+            since=trust.since,
+            max_age_s=trust.max_age_s,
+        )
+
+
+class _Snapshot(Reader):
+    """A reader whose every question sees the same commit, however the daemon goes on writing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._connection.execute("BEGIN")
+
+
+class LedgerFile:
+    """The `LedgerSource` of the file *path*; *key* is the configured log key, if any.
+
+    Raises:
+        StorageError: missing, not a ledger, or damaged so that it does not open.
+    """
+
+    def __init__(self, path: Path, key: KeySource | None = None) -> None:
+        # The signer remembers a checkpoint only after its entries are durable. Read in this order
+        # the ledger can be ahead of what it remembers, never behind.
+        self.signer_state = _text(path.with_name(SIGNER_STATE))
+        self._reader = _Snapshot(path)
+        self.origin = self._reader.origin
+        self.size = self._reader.size
+        self.vkey = self._vkey(path, key)
+
+    def __enter__(self) -> LedgerFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def entries(self, start: int, stop: int) -> Iterator[bytes]:
+        return self._reader.entries(start, stop)
+
+    def entry(self, seq: int) -> bytes:
+        return self._reader.entry(seq)
+
+    def checkpoints(self) -> Iterator[str]:
+        return self._reader.checkpoints()
+
+    def tile(self, level: int, index: int) -> bytes:
+        """A full tile."""
+        return self._reader.tile(level, index, (index + 1) * TILE_WIDTH ** (level + 1))
+
+    def has_key(self, submission_id: str) -> bool:
+        row = self._reader.submission(submission_id)
+        return row is not None and row["key"] is not None
+
+    def _vkey(self, path: Path, key: KeySource | None) -> str | None:
+        """From the log key where this user may read it; without it a policy must name the key."""
+        try:
+            if key is not None and key.path is not None:
+                credential = key.origin.startswith("credential:")
+                seed = load_seed(key.path, credential=credential)
+            else:
+                seed = read_key(path.parent / KEYS_DIRECTORY / LOG_KEY, LOG_KEY)
+        except StorageError:
+            return None
+        return Signer.from_seed(self.origin, seed).vkey
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"what the signer remembers, {path}, cannot be read: {error}",
+            hint="run as the daemon's user; without it a cut ledger would look whole",
+            file=str(path),
+        ) from None

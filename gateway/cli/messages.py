@@ -1,0 +1,78 @@
+"""`acuse messages`: what was submitted, and where each stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.command import command, group
+from gateway.cli.listing import filters, print_list
+from gateway.cli.output import (
+    SHORTER_TIMES,
+    Column,
+    coloured,
+    coloured_cell,
+    field,
+    instant,
+    print_json,
+)
+from gateway.cli.record import print_record
+from gateway.cli.root import root
+from gateway.cli.source import records
+
+if TYPE_CHECKING:
+    from gateway.cli.command import Run
+
+messages = group(root, "messages", "List, show and withdraw messages.")
+
+COLUMNS = (
+    Column("submission_id", field("submission_id")),
+    Column("state", field("state"), paint=coloured_cell),
+    Column("to", field("to")),
+    Column("submitted (UTC)", instant("submitted_at"), shorter=SHORTER_TIMES, may_go=True),
+    Column("due (UTC)", instant("due_at"), shorter=SHORTER_TIMES, may_go=True),
+    Column("reason", field("reason"), may_go=True),
+    Column("brand", field("brand"), may_go=True),
+    Column("ref", field("ref"), may_go=True),
+)
+
+
+@command(messages, "list", example="acuse messages list --state held --since 1d")
+@filters
+def list_(run: Run, **given: Any) -> int:  # noqa: ANN401 (click's values)
+    """List messages, newest first.
+
+    Reads the ledger file when the daemon is down.
+    """
+    with records(run) as source:
+        return print_list(run, COLUMNS, source.messages(given), "messages")
+
+
+@command(messages, "show", example="acuse messages show 01990c4e-6a00-7000-8000-1a2b3c4d5e6f")
+@click.argument("submission_id", metavar="ID")
+def show(run: Run, submission_id: str) -> None:
+    """Show one message and everything that happened to it.
+
+    Reads the ledger file when the daemon is down.
+    """
+    with records(run) as source:
+        record = source.message(submission_id)
+    if run.as_json:
+        print_json(record)
+    else:
+        print_record(record)
+
+
+@command(messages, "cancel", example="acuse messages cancel 01990c4e-6a00-7000-8000-1a2b3c4d5e6f")
+@click.argument("submission_id", metavar="ID")
+def cancel(run: Run, submission_id: str) -> None:
+    """Withdraw a message that has not been sent yet.
+
+    Exit code 1 if it is too late.
+    """
+    result = run.call("messages.cancel", {"submission_id": submission_id})
+    if run.as_json:
+        print_json(result)
+    else:
+        click.echo(f"{result.get('submission_id')}  {coloured(result.get('state'))}")

@@ -1,0 +1,169 @@
+"""`acuse status`: what the daemon is doing, on one screen of 80 by 24."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.command import command
+from gateway.cli.output import (
+    SHORTER_TIMES,
+    Column,
+    count,
+    field,
+    instant,
+    moment,
+    plain,
+    print_json,
+    print_table,
+)
+from gateway.cli.root import root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.cli.command import Run
+
+#: Lines the screen needs besides its operators.
+_OTHER_LINES = 14
+_LABEL = 11
+
+
+@command(root, "status", example="acuse status --json | jq .queues")
+def status(run: Run) -> None:
+    """Show binds, queues, totals and ledger on one screen.
+
+    Exit code 69 if no daemon answers.
+    """
+    shown = run.call("status", {})
+    if run.as_json:
+        print_json(shown)
+    else:
+        print_status(shown)
+
+
+def print_status(shown: Mapping[str, Any]) -> None:
+    """The object of the admin command `status`, for people."""
+    _head(shown)
+    _operators(shown.get("operators") or [])
+    queues = shown.get("queues") or {}
+    _pairs("queues", queues)
+    if shown.get("held_next"):
+        _line("", f"next held message goes out at {moment(shown['held_next'])} UTC")
+    if shown.get("oldest_queued"):
+        _line("", f"oldest queued one came at {moment(shown['oldest_queued'])} UTC")
+    click.echo()
+    _pairs("since start", shown.get("totals") or {})
+    click.echo()
+    _ledger(shown.get("ledger") or {})
+    writer = shown.get("writer") or {}
+    _line(
+        "writer",
+        f"{count(writer.get('commits', 0))} commits, the last of {count(writer.get('batch', 0))} "
+        f"took {plain(writer.get('last_commit_ms', 0))} ms",
+    )
+
+
+def _head(shown: Mapping[str, Any]) -> None:
+    if shown.get("draining"):
+        state, colour = "draining", "yellow"
+    elif shown.get("ready"):
+        state, colour = "ready", "green"
+    else:
+        state, colour = "starting", "yellow"
+    click.echo(
+        f"{click.style(plain(shown.get('name')), bold=True)}  {click.style(state, fg=colour)}  "
+        f"{plain(shown.get('software'))}, pid {plain(shown.get('pid'))}, "
+        f"up {_age(shown.get('started_at'))}"
+    )
+    click.echo()
+
+
+def _age(started_at: object) -> str:
+    try:
+        then = datetime.fromisoformat(str(started_at)).timestamp()
+    except ValueError:
+        return "-"
+    minutes = max(0, int(time.time() - then)) // 60
+    days, hours = minutes // 1440, minutes // 60 % 24
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min"
+
+
+def _operators(operators: list[Mapping[str, Any]]) -> None:
+    room = len(operators)
+    if sys.stdout.isatty():
+        room = max(3, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
+    print_table(_COLUMNS, operators[:room])
+    if len(operators) > room:
+        click.echo(f"and {len(operators) - room} more: acuse status --json")
+    for operator in operators[:room]:
+        if operator.get("state") != "bound" and operator.get("last_error"):
+            click.echo(_cut(f"  {plain(operator['name'])}: {plain(operator['last_error'])}"))
+    click.echo()
+
+
+def _window(operator: Mapping[str, object]) -> str:
+    return f"{plain(operator.get('in_flight'))}/{plain(operator.get('window'))}"
+
+
+def _rate(operator: Mapping[str, object]) -> str:
+    rate = operator.get("rate")
+    return f"{rate:g}/s" if isinstance(rate, int | float) else "-"
+
+
+def _state(operator: Mapping[str, object]) -> str:
+    return "throttled" if operator.get("throttled_until") else plain(operator.get("state"))
+
+
+def _paint(cell: str) -> str:
+    return click.style(cell, fg="green" if cell.startswith("bound") else "yellow")
+
+
+_COLUMNS = (
+    Column("operator", field("name")),
+    Column("bind", field("bind"), may_go=True),
+    Column("state", _state, paint=_paint),
+    Column("since (UTC)", instant("since"), shorter=SHORTER_TIMES, may_go=True),
+    Column("window", _window),
+    Column("rate", _rate),
+    Column("sent", lambda operator: count(operator.get("sent"))),
+)
+
+
+def _pairs(label: str, numbers: Mapping[str, object]) -> None:
+    """`name 123` for each number, over as many lines as 80 columns need."""
+    words: list[str] = []
+    for name, number in numbers.items():
+        word = f"{plain(name)} {count(number)}"
+        if words and _LABEL + 1 + sum(map(len, words)) + 3 * len(words) + len(word) > 79:
+            _line(label, "   ".join(words))
+            label, words = "", []
+        words.append(word)
+    _line(label, "   ".join(words))
+
+
+def _ledger(ledger: Mapping[str, Any]) -> None:
+    _line("ledger", f"{plain(ledger.get('origin'))}, {count(ledger.get('size'))} entries")
+    if ledger.get("root"):
+        _line("", f"root {plain(ledger['root'])}")
+    if ledger.get("checkpoint_size"):
+        _line(
+            "",
+            f"signed up to {count(ledger['checkpoint_size'])} at "
+            f"{moment(ledger.get('checkpoint_at'))} UTC",
+        )
+    else:
+        _line("", "not signed yet")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _line(label: str, value: str) -> None:
+    click.echo(f"{label:<{_LABEL}} {value}")

@@ -1,0 +1,190 @@
+"""What a person or a program may ask to be changed; each runs inside a batch of the pipeline and
+is answered after that batch is durable.
+
+A command that cannot be done raises before it has written anything, so it leaves no trace.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.clock import to_seconds_text
+from gateway.daemon.months import month_of
+from gateway.errors import AcuseError, AnswerIsNo, DataError, TryAgain
+from gateway.evidence.records import PERSON_BYTES
+from gateway.evidence.vault import ContentCipher
+from gateway.ledger.rows import OptoutRow, Outcome, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.daemon.admission import Admission
+    from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.sealer import Sealer
+    from gateway.daemon.work import WorkSet
+    from gateway.evidence.vault import Vault
+    from gateway.ledger.store import Store
+
+    Reply: TypeAlias = Callable[[dict[str, Any] | AcuseError], None]
+
+_SOURCE_MOST = 200
+
+
+class Command:
+    """Something to be done in a batch. `reply` gets the result, or the error, after the commit."""
+
+    def __init__(self, do: Callable[[int], dict[str, Any]], reply: Reply) -> None:
+        self._do = do
+        self._reply = reply
+        self._outcome: dict[str, Any] | AcuseError | None = None
+
+    def run(self, now_ms: int) -> None:
+        """Do it, inside the open batch."""
+        try:
+            self._outcome = self._do(now_ms)
+        except AcuseError as error:
+            self._outcome = error
+
+    def done(self) -> None:
+        """The batch is durable: answer."""
+        assert self._outcome is not None
+        self._reply(self._outcome)
+
+
+class Changes:
+    """The changes people may ask for."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        works: WorkSet,
+        sealer: Sealer,
+        admission: Admission,
+        dispatcher: Dispatcher,
+        *,
+        max_queued: int,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._works = works
+        self._sealer = sealer
+        self._admission = admission
+        self._dispatcher = dispatcher
+        self._max_queued = max_queued
+
+    def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """Take a submission; CONTRACT's `submit` object."""
+        if self._works.waiting >= self._max_queued:
+            raise TryAgain(
+                f"{self._works.waiting} messages wait already",
+                hint="try again when the queue is shorter, or raise gateway.max_queued",
+                setting="gateway.max_queued",
+            )
+        result, work = self._admission.admit(args, now_ms)
+        if work is not None:
+            self._works.waiting += 1
+            self._dispatcher.enqueue(work)
+        return result
+
+    def cancel(self, submission_id: str, by: str, now_ms: int) -> dict[str, Any]:
+        """Withdraw a submission of which nothing has been sent."""
+        work = self._works.by_submission_id(submission_id)
+        if work is None:
+            raise AnswerIsNo(
+                f"there is no submission {submission_id!r}",
+                hint="`acuse messages list` shows the latest ones",
+                submission_id=submission_id,
+            )
+        row = work.row
+        untouched = all(segment.outcome is Outcome.PENDING for segment in work.segments)
+        if (
+            row.closed_ms is not None
+            or row.state not in (State.HELD, State.QUEUED)
+            or not untouched
+        ):
+            raise AnswerIsNo(
+                f"submission {submission_id} is {row.state.value} and cannot be cancelled",
+                hint="only what is held or queued can be withdrawn",
+                submission_id=submission_id,
+                state=row.state.value,
+            )
+        self._sealer.event(work, "x.Cancelled", now_ms, {"by": by})
+        self._sealer.close(work, State.CANCELLED, now_ms)
+        self._works.waiting -= 1
+        return {"submission_id": submission_id, "state": row.state.value}
+
+    def add_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """Note that a person wants no more messages, of one brand or of all."""
+        number, brand, person = self._who(args)
+        source = str(args.get("source") or "operator")[:_SOURCE_MOST]
+        known = [row for row in self._store.optouts(person) if row.brand == brand]
+        if known:
+            return self._optout(number, brand, known[0].added_ms, known=True)
+        key, month = self._vault.new_key(), month_of(now_ms)
+        row_id = self._store.next_id(OptoutRow)
+        owner = f"optout:{row_id}"
+        seq = self._sealer.log_event(
+            "x.OptOut",
+            now_ms,
+            key=key,
+            content={"to": number.encode()},
+            brand=brand,
+            purpose="all",
+            method=source,
+        )
+        self._store.put_new(
+            OptoutRow(
+                id=row_id,
+                person=person,
+                brand=brand,
+                added_ms=now_ms,
+                source=source,
+                seq=seq,
+                month=month,
+                key=self._vault.wrap(key, owner, month),
+                number=ContentCipher(key).seal(owner, "number", number.encode()),
+            )
+        )
+        return self._optout(number, brand, now_ms, known=False)
+
+    def remove_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+        """The person wants messages again."""
+        number, brand, person = self._who(args)
+        known = [row for row in self._store.optouts(person) if row.brand == brand]
+        if not known:
+            raise AnswerIsNo(
+                "there is no such opt-out", hint="`acuse optout list` shows them", brand=brand
+            )
+        key = self._vault.new_key()
+        self._sealer.log_event(
+            "x.Consent",
+            now_ms,
+            key=key,
+            content={"to": number.encode()},
+            brand=brand,
+            purpose="optout_removed",
+            method=str(args.get("source") or "operator")[:_SOURCE_MOST],
+        )
+        self._store.remove_optout(known[0].id)
+        return {"to": number, "brand": brand or None, "removed_at": to_seconds_text(now_ms)}
+
+    def _who(self, args: Mapping[str, Any]) -> tuple[str, str, bytes]:
+        to, brand = args.get("to"), args.get("brand") or ""
+        if not isinstance(to, str) or not isinstance(brand, str):
+            raise DataError("to is missing", hint="give the number as +34…", field="to")
+        number = self._admission.number(to)
+        if brand:
+            self._admission.brand(brand)
+        return number, brand, self._vault.person(number)[:PERSON_BYTES]
+
+    @staticmethod
+    def _optout(number: str, brand: str, added_ms: int, *, known: bool) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "to": number,
+            "brand": brand or None,
+            "added_at": to_seconds_text(added_ms),
+        }
+        if known:
+            shown["known"] = True
+        return shown

@@ -1,0 +1,283 @@
+"""What is due goes out: queues by route, policy once more, window and rate, "sending" on disk.
+
+A queue holds segments in order of arrival. Only the front of a long queue is in memory; the rest
+waits in the ledger file behind `_cursor` and is loaded page by page, so memory does not grow with
+the backlog. A segment that comes back (throttled, or never written) returns to the front.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+from gateway.daemon.operator import Attempt
+from gateway.errors import ConfigError
+from gateway.ledger.entry import time_text
+from gateway.ledger.rows import Outcome, State
+from gateway.smpp.session import State as SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.daemon.admission import Admission
+    from gateway.daemon.operator import Operator, OperatorLink
+    from gateway.daemon.sealer import Sealer
+    from gateway.daemon.work import Work, WorkSet
+    from gateway.ledger.rows import SegmentRow
+    from gateway.ledger.store import Store
+    from gateway.policy.decide import Decision
+    from gateway.settings import RouteSettings
+    from gateway.smpp.session import Session
+
+#: Segments kept in memory at most, and how many are left when the next page is read.
+_READY_MOST = 4096
+_READY_LOW = 1024
+#: Held submissions looked at in one batch.
+_RELEASE_PAGE = 256
+
+_Item = tuple["Work", "SegmentRow"]
+
+
+class Dispatcher:
+    """Decides, batch by batch, which segments leave now and on which link."""
+
+    def __init__(
+        self,
+        store: Store,
+        works: WorkSet,
+        sealer: Sealer,
+        admission: Admission,
+        operators: Mapping[str, Operator],
+        routes: Sequence[RouteSettings],
+    ) -> None:
+        self._store = store
+        self._works = works
+        self._sealer = sealer
+        self._admission = admission
+        self._operators = operators
+        self._routes = routes
+        self._queues: dict[tuple[str, ...], deque[_Item]] = {}
+        self._ready = 0
+        #: Every queued submission up to this row id is in memory; later ones may not be.
+        self._cursor = 0
+        self._backlog = True
+        self._next_held_ms: float = 0
+        self._prepared: list[tuple[OperatorLink, Session, int, SegmentRow]] = []
+        self.stopped = False
+
+    # -- the queue -----------------------------------------------------------------------------
+
+    def enqueue(self, work: Work) -> None:
+        """A submission that was just admitted or released is ready to go."""
+        if work.row.state is State.HELD:
+            self._next_held_ms = min(self._next_held_ms, work.row.due_ms)
+            return
+        if work.row.id > self._cursor:
+            if self._backlog or self._ready >= _READY_MOST:
+                self._backlog = True  # it waits in the file, behind the others
+                return
+            self._cursor = work.row.id
+        self._push(work)
+
+    def requeue(self, work: Work, segment: SegmentRow) -> None:
+        """A segment that did not go through returns to the front."""
+        self._works.pin(work)
+        self._queue(work).appendleft((work, segment))
+        self._ready += 1
+
+    def resume(self, work: Work) -> None:
+        """After a restart: what is left of a submission that was begun goes out."""
+        self._push(work)
+
+    def _push(self, work: Work) -> None:
+        queue = self._queue(work)
+        for segment in work.segments:
+            if segment.outcome is Outcome.PENDING:
+                self._works.pin(work)
+                queue.append((work, segment))
+                self._ready += 1
+
+    def _queue(self, work: Work) -> deque[_Item]:
+        # Once a segment went to an operator, the others follow it there.
+        key = (work.row.operator,) if work.row.operator is not None else self.route(work)
+        return self._queues.setdefault(key, deque())
+
+    def route(self, work: Work) -> tuple[str, ...]:
+        """The operators that may carry *work*, preferred first."""
+        request, row = work.request, work.row
+        for route in self._routes:
+            if (
+                any(request.to.startswith(prefix) for prefix in route.to)
+                and (not route.senders or request.sender in route.senders)
+                and (not route.brands or row.brand in route.brands)
+                and (not route.categories or row.category in route.categories)
+            ):
+                return route.operators
+        raise ConfigError(
+            "no route leads to this recipient",
+            hint='add [[routes]] with to = ["+"] for everything else',
+            setting="routes",
+        )
+
+    # -- one batch -----------------------------------------------------------------------------
+
+    def refill(self, now_ms: int) -> None:
+        """Bring due held submissions and the next page of the backlog into memory.
+
+        First in a batch, while the file shows everything there is.
+        """
+        if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
+            self._release_held(now_ms)
+        if self._backlog and self._ready < _READY_LOW:
+            page = self._store.open_ids(
+                State.QUEUED, due_ms=0, after_id=self._cursor, limit=_READY_MOST
+            )
+            for row_id in page:
+                self._cursor = row_id
+                self._push(self._works.get(row_id))
+            self._backlog = len(page) == _READY_MOST
+
+    def _release_held(self, now_ms: int) -> None:
+        page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_RELEASE_PAGE)
+        for row_id in page:
+            work = self._works.get(row_id)
+            row = work.row
+            if row.state is not State.HELD or row.due_ms > now_ms or self._expire(work, now_ms):
+                continue
+            decision = self._admission.decide(work, now_ms)
+            if decision.action == "refuse":
+                self._refuse(work, decision, now_ms)
+            elif decision.action == "hold" and decision.until is not None:
+                row.due_ms = round(decision.until.timestamp() * 1000)
+                row.reason = decision.reason
+                self._store.put(row)
+            else:
+                row.state, row.due_ms, row.reason = State.QUEUED, 0, None
+                body = {"decision": decision.as_entry()}
+                self._sealer.event(work, "x.Released", now_ms, body)
+                self._store.put(row)
+                self._push(work)
+        # The file shows this batch's changes only after its commit: look again in the next one.
+        due = self._store.next_due_ms(State.HELD) if not page else now_ms
+        self._next_held_ms = math.inf if due is None else due
+
+    def dispatch(self, now_ms: int, now_s: float) -> None:
+        """Mark what may leave now as `sending`; `transmit` puts it on the wire after the commit."""
+        if self.stopped:
+            return
+        for names, queue in self._queues.items():
+            operator = next(
+                (self._operators[name] for name in names if self._operators[name].bound()), None
+            )
+            if operator is None:
+                continue
+            room = operator.capacity(now_s) if queue else 0
+            while room > 0 and queue:
+                work, segment = queue.popleft()
+                self._ready -= 1
+                if self._may_leave(work, segment, now_ms):
+                    self._prepare(operator, work, segment, now_ms)
+                    room -= 1
+                self._works.unpin(work)
+
+    def transmit(self, now_ms: int, now_s: float) -> None:
+        """The commit that says `sending` is durable: from here on segments may be on the wire.
+
+        A session that died meanwhile has given its prepared segments back already.
+        """
+        touched: set[OperatorLink] = set()
+        for link, session, sequence, segment in self._prepared:
+            if link.session is session and session.state is SessionState.BOUND:
+                session.transmit(sequence, now_s)
+                segment.sent_ms = now_ms
+                touched.add(link)
+        self._prepared.clear()
+        for link in touched:
+            link.flush()
+
+    def _may_leave(self, work: Work, segment: SegmentRow, now_ms: int) -> bool:
+        """Whether the submission still wants this segment sent, and policy still lets it."""
+        row = work.row
+        if row.closed_ms is not None or segment.outcome is not Outcome.PENDING:
+            return False
+        if any(other.outcome is Outcome.REJECTED for other in work.segments):
+            return False
+        begun = any(other.outcome is not Outcome.PENDING for other in work.segments)
+        if begun:
+            return True  # half a message helps nobody: what was begun is finished
+        if row.state is not State.QUEUED or self._expire(work, now_ms):
+            return False
+        if work.decided_ms == now_ms:
+            return True  # decided in this very instant, on the same facts
+        decision = self._admission.decide(work, now_ms)
+        if decision.action == "refuse":
+            self._refuse(work, decision, now_ms)
+            return False
+        if decision.action == "hold" and decision.until is not None:
+            row.state, row.reason = State.HELD, decision.reason
+            row.due_ms = round(decision.until.timestamp() * 1000)
+            self._store.put(row)
+            self._next_held_ms = min(self._next_held_ms, row.due_ms)
+            return False
+        return True
+
+    def _expire(self, work: Work, now_ms: int) -> bool:
+        """Close *work* if its validity ended before it could be sent."""
+        row = work.row
+        if row.expires_ms is None or now_ms < row.expires_ms:
+            return False
+        self._sealer.event(work, "x.Expired", now_ms, {"deadline": time_text(row.expires_ms)})
+        self._sealer.close(work, State.EXPIRED, now_ms)
+        self._works.waiting -= 1
+        return True
+
+    def _refuse(self, work: Work, decision: Decision, now_ms: int) -> None:
+        self._admission.refuse(work, decision, now_ms)
+        self._works.waiting -= 1
+
+    def _prepare(self, operator: Operator, work: Work, segment: SegmentRow, now_ms: int) -> None:
+        link, session = operator.pick()
+        pdu = operator.submit_sm(work, segment.number)
+        sequence, wire = session.prepare(pdu, Attempt(work, segment))
+        self._prepared.append((link, session, sequence, segment))
+        operator.limiter.take()
+        operator.in_flight += 1
+        operator.sent += 1
+        segment.outcome = Outcome.SENDING
+        segment.operator, segment.bind = operator.name, link.name
+        segment.sent_ms = now_ms
+        segment.submit = work.seal(f"submit.{segment.number}", wire)
+        row = work.row
+        if row.state is State.QUEUED:
+            self._works.waiting -= 1
+        row.state, row.operator, row.due_ms = State.SENDING, operator.name, 0
+        self._works.pin(work)
+        self._store.put(segment)
+        self._store.put(row)
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def wake_s(self, now_ms: int, now_s: float) -> float:
+        """The monotonic instant at which there may be something to do without an event."""
+        wake = math.inf
+        if self.stopped:
+            return wake
+        if self._backlog and self._ready < _READY_LOW:
+            return now_s
+        if self._next_held_ms < math.inf and self._ready < _READY_MOST:
+            wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
+        for names, queue in self._queues.items():
+            if not queue:
+                continue
+            for name in names:
+                operator = self._operators[name]
+                if operator.bound():
+                    wake = min(wake, operator.wake_s(now_s))
+                    break
+        return wake
+
+    @property
+    def ready(self) -> int:
+        """Segments in memory that wait to be sent."""
+        return self._ready

@@ -1,0 +1,244 @@
+"""The parts of the daemon, put together once: what knows whom stands here and nowhere else."""
+
+from __future__ import annotations
+
+import random as randomness
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from gateway import __version__
+from gateway.daemon.admission import Admission
+from gateway.daemon.checkpoints import Checkpoints
+from gateway.daemon.commands import Changes
+from gateway.daemon.dispatch import Dispatcher
+from gateway.daemon.guard import GuardedClock
+from gateway.daemon.link import Link, connect_tcp
+from gateway.daemon.operator import Operator
+from gateway.daemon.parties import Parties
+from gateway.daemon.pipeline import Pipeline, in_thread
+from gateway.daemon.proofs import Proofs
+from gateway.daemon.questions import Questions, ThreadRead
+from gateway.daemon.receipts import Receipts
+from gateway.daemon.responses import Responses
+from gateway.daemon.sealer import Sealer
+from gateway.daemon.state import DaemonState
+from gateway.daemon.work import WorkSet
+from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, Records
+from gateway.evidence.signer import LogSigner
+from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
+from gateway.ledger.reader import Reader
+from gateway.ledger.rows import State
+from gateway.ledger.store import Store
+from gateway.policy.calendar import use_pinned_zones
+from gateway.policy.loader import load_rulebook
+from gateway.resources import config_directory
+from gateway.smpp.dialect import load_dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.clock import Clock
+    from gateway.daemon.link import Connect
+    from gateway.daemon.pipeline import Offload
+    from gateway.daemon.questions import Read
+    from gateway.policy.book import Rulebook
+    from gateway.policy.rules import Profile
+    from gateway.settings import Settings
+    from gateway.smpp.pdu import Mode
+
+#: The signer's memory, apart from the database.
+SIGNER_STATE = "signer-state"
+LEDGER_FORMAT = "acuse-ledger/v1"
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything `run` needs of an opened data directory."""
+
+    settings: Settings
+    store: Store
+    reader: Reader
+    clock: GuardedClock
+    operators: Mapping[str, Operator]
+    dispatcher: Dispatcher
+    pipeline: Pipeline
+    questions: Questions
+    state: DaemonState
+    unknown_after_crash: int
+
+
+def open_gateway(
+    settings: Settings,
+    clock: Clock,
+    *,
+    now_s: float,
+    connect: Connect = connect_tcp,
+    offload: Offload = in_thread,
+    read: Read | None = None,
+    random: randomness.Random | None = None,
+) -> Gateway:
+    """Open the data directory (whose lock the caller holds) and put the daemon together.
+
+    A new directory gets its ledger and, where none is configured, its keys. What was `sending`
+    when the last daemon died is unknown from here on; that and `x.Boot` are durable on return.
+
+    Raises:
+        AcuseError: configuration, storage or clock do not allow to start.
+    """
+    use_pinned_zones()
+    book = load_rulebook(profile=cast("Profile", settings.gateway.profile))
+    directory = settings.gateway.data_dir
+    store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
+    guarded = GuardedClock(clock, floor_ms=store.last_t_ms)
+    guarded.now_ms()  # refuses a clock behind the ledger before anything is written
+    vault = Vault(directory / KEYS_DIRECTORY)
+    if store.size == 0 and not vault.has(PERSON_KEY):
+        vault.make(PERSON_KEY)
+    signer = LogSigner(
+        _log_seed(settings, vault, fresh=store.size == 0),
+        settings.origin,
+        directory / SIGNER_STATE,
+        ledger_size=store.size,
+    )
+    works = WorkSet(store, vault)
+    sealer = Sealer(store)
+    parties = Parties(settings, store)
+    operators = _operators(settings, parties, now_s)
+    admission = Admission(settings, book, store, vault, sealer, works, parties)
+    dispatcher = Dispatcher(store, works, sealer, admission, operators, settings.routes)
+    receipts = Receipts(store, vault, works, sealer, parties.profiles)
+    responses = Responses(
+        store,
+        works,
+        sealer,
+        dispatcher,
+        receipts,
+        confirm_within_s=settings.gateway.confirm_within_s,
+    )
+    ledger = settings.ledger
+    checkpoints = Checkpoints(
+        store,
+        signer,
+        every_s=ledger.checkpoint_every_s,
+        every=ledger.checkpoint_every_entries,
+    )
+    pipeline = Pipeline(
+        store,
+        guarded,
+        works,
+        sealer,
+        dispatcher,
+        responses,
+        receipts,
+        checkpoints,
+        offload=offload,
+    )
+    unknown = _boot(settings, book, store, sealer, works, responses, guarded.now_ms())
+    reader = Reader(store.path)
+    records = Records(reader, vault)
+    state = DaemonState(
+        settings.gateway.name,
+        store,
+        reader,
+        operators,
+        admission,
+        responses,
+        receipts,
+        sealer,
+        pipeline,
+    )
+    changes = Changes(
+        store,
+        vault,
+        works,
+        sealer,
+        admission,
+        dispatcher,
+        max_queued=settings.gateway.max_queued,
+    )
+    proofs = Proofs(reader, vault, signer)
+    questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())
+    for operator in operators.values():
+        operator.links = _links(operator, pipeline, connect, random or randomness.Random())
+    return Gateway(
+        settings,
+        store,
+        reader,
+        guarded,
+        operators,
+        dispatcher,
+        pipeline,
+        questions,
+        state,
+        unknown,
+    )
+
+
+def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
+    source = settings.ledger.key
+    if source is not None and source.path is not None:
+        credential = source.origin.startswith("credential:")
+        return load_seed(source.path, credential=credential)
+    if fresh and not vault.has(LOG_KEY):
+        vault.make(LOG_KEY)
+    return vault.log_seed()
+
+
+def _boot(
+    settings: Settings,
+    book: Rulebook,
+    store: Store,
+    sealer: Sealer,
+    works: WorkSet,
+    responses: Responses,
+    now_ms: int,
+) -> int:
+    """The first batch of this process; returns how many outcomes a crash made unknown."""
+    software = f"acuse {__version__}"
+    if store.size == 0:
+        sealer.log_event("x.Genesis", now_ms, software=software, format=LEDGER_FORMAT)
+    sealer.log_event(
+        "x.Boot",
+        now_ms,
+        software=software,
+        config=settings.digest,
+        rules=book.version,
+        tzdata=book.versions["tzdata"],
+    )
+    unknown = responses.recover(now_ms)
+    store.flush()
+    store.commit()
+    counts = store.count_open()
+    works.waiting = counts.get(State.HELD, 0) + counts.get(State.QUEUED, 0)
+    return unknown
+
+
+def _operators(settings: Settings, parties: Parties, now_s: float) -> dict[str, Operator]:
+    directory = config_directory() / "operators"
+    return {
+        name: Operator(
+            name,
+            operator,
+            load_dialect(directory / f"{operator.dialect}.toml"),
+            parties.profiles[name],
+            now_s,
+        )
+        for name, operator in settings.operators.items()
+    }
+
+
+def _links(
+    operator: Operator, pipeline: Pipeline, connect: Connect, random: randomness.Random
+) -> list[Link]:
+    """As many links as the operator has sessions, of one kind or as split pairs."""
+    kinds: dict[str, tuple[tuple[str, Mode], ...]] = {
+        "transceiver": (("trx", "transceiver"),),
+        "transmitter": (("tx", "transmitter"),),
+        "receiver": (("rx", "receiver"),),
+        "split": (("tx", "transmitter"), ("rx", "receiver")),
+    }
+    return [
+        Link(operator, f"{short}{number}", mode, pipeline, connect=connect, random=random)
+        for number in range(1, operator.settings.sessions + 1)
+        for short, mode in kinds[operator.settings.bind]
+    ]

@@ -1,0 +1,335 @@
+"""One TCP connection to an operator, kept up: connect, bind, read, write, back off, again.
+
+The session holds the rules; this is the half that touches the socket. It survives the named
+errors of a link and nothing else: a bug goes through and stops the daemon (DESIGN, "What dies
+when"). Reading never waits for writing.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from gateway.errors import BindRefused, LinkLost, RemoteProtocolError
+from gateway.smpp.consts import status_name
+from gateway.smpp.events import BindRefused as BindAnsweredNo
+from gateway.smpp.events import (
+    Bound,
+    Delivered,
+    Ignored,
+    LinkDead,
+    PeerUnbound,
+    SubmitAnswered,
+    SubmitTimedOut,
+    Unbound,
+)
+from gateway.smpp.pdu import Bind
+from gateway.smpp.session import Session, State
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable
+
+    from gateway.daemon.operator import Operator
+    from gateway.daemon.pipeline import Pipeline
+    from gateway.settings import OperatorSettings
+    from gateway.smpp.events import Event
+    from gateway.smpp.pdu import Mode
+
+    Connect = Callable[[OperatorSettings], Awaitable[trio.abc.Stream]]
+
+log = structlog.get_logger()
+
+_READ_BYTES = 65_536
+#: `deliver_sm` waiting for the disk at most; beyond that the socket is not read.
+_UNANSWERED_MOST = 2_000
+#: A link that held this long is steady: the next try comes quickly again.
+_STEADY_S = 10.0
+_SILENCE = {
+    "bind_unanswered": "the bind was not answered",
+    "enquire_link_unanswered": "enquire_link was not answered",
+    "unbind_unanswered": "unbind was not answered",
+}
+
+
+async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
+    """A connection to the operator, by TLS where configured, with the host name verified.
+
+    Raises:
+        LinkLost: refused, unreachable, too slow, or the TLS handshake failed.
+    """
+    host, port = settings.host, settings.port
+    try:
+        with trio.fail_after(settings.connect_timeout_s):
+            stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+            tls = settings.tls
+            if tls is not None:
+                context = ssl.create_default_context(cafile=tls.ca_file)
+                if tls.cert_file is not None:
+                    context.load_cert_chain(tls.cert_file, tls.key_file)
+                secured = trio.SSLStream(stream, context, server_hostname=tls.server_name or host)
+                await secured.do_handshake()
+                stream = secured
+    except trio.TooSlowError:
+        raise LinkLost(
+            f"no connection within {settings.connect_timeout_s:g} s",
+            hint="is the operator reachable from here, and is our address on its list?",
+            host=host,
+            port=port,
+        ) from None
+    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+        raise LinkLost(
+            f"cannot connect to {host} port {port}: {error.__cause__ or error}",
+            hint="check host, port and tls of the operator",
+            host=host,
+            port=port,
+        ) from error
+    return stream
+
+
+class Link:
+    """One bound connection of an operator, and the task that keeps it."""
+
+    def __init__(
+        self,
+        operator: Operator,
+        name: str,
+        mode: Mode,
+        pipeline: Pipeline,
+        *,
+        connect: Connect,
+        random: random.Random,
+    ) -> None:
+        self.operator = operator
+        self.name = name
+        self.mode: Mode = mode
+        self.session: Session | None = None
+        self.state = "connecting"
+        self.since_ms = pipeline.clock.now_ms()
+        self.last_error: str | None = None
+        self._pipeline = pipeline
+        self._connect = connect
+        self._random = random
+        self._to_write = trio.Event()
+        self._read_scope = trio.CancelScope()
+        self._unanswered = 0
+        self._room = trio.Event()
+        self._drained = trio.Event()
+
+    # -- what the dispatcher and the pipeline call ---------------------------------------------
+
+    def can_submit(self) -> bool:
+        """Whether it is bound and may carry a `submit_sm`."""
+        session = self.session
+        return session is not None and session.state is State.BOUND and self.mode != "receiver"
+
+    def flush(self) -> None:
+        """Let the writing task run, and the reading one wake in time for the new timers."""
+        self._to_write.set()
+        if self.session is not None:
+            deadline = self.session.next_deadline()
+            self._read_scope.deadline = min(self._read_scope.deadline, deadline)
+
+    def answer(self, session: Session | None, delivered: Delivered) -> None:
+        """The commit is done: answer a `deliver_sm`, if the session it came on is still there."""
+        if session is None or session is not self.session:
+            return
+        self._unanswered -= 1
+        if self._unanswered < _UNANSWERED_MOST:
+            self._room.set()
+        if session.state is not State.CLOSED:
+            session.answer(delivered)
+
+    def drain(self) -> None:
+        """Unbind as soon as nothing is in flight any more, and do not come back."""
+        self._drained.set()
+        if self.session is not None and self.session.state is State.BOUND:
+            self.session.unbind(trio.current_time())
+            self.flush()
+        else:
+            self._read_scope.cancel()
+
+    # -- the task ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the link bound until drained. Exponential back-off with jitter between tries."""
+        first_s, longest_s = self.operator.settings.reconnect_s
+        pause_s = first_s
+        while not self._drained.is_set():
+            bound_at = math.inf
+            try:
+                stream = await self._connect(self.operator.settings)
+                async with stream:
+                    bound_at = trio.current_time()
+                    await self._talk(stream)
+            except (LinkLost, RemoteProtocolError, BindRefused) as error:
+                self.last_error = error.message
+                # A link that held for a while earns a quick return.
+                if trio.current_time() - bound_at > _STEADY_S:
+                    pause_s = first_s
+                wait_s = pause_s * self._random.uniform(0.5, 1.0)
+                pause_s = min(longest_s, pause_s * 2)
+                if self._drained.is_set():
+                    break
+                self._is("waiting")
+                log.warning(
+                    "bind.refused" if isinstance(error, BindRefused) else "bind.lost",
+                    operator=self.operator.name,
+                    bind=self.name,
+                    reason=error.message,
+                    retry_in_s=round(wait_s, 1),
+                )
+                with self._fresh_scope():
+                    await trio.sleep(wait_s)
+        self._is("closed")
+
+    def _is(self, state: str) -> None:
+        self.state = state
+        self.since_ms = self._pipeline.clock.now_ms()
+
+    def _fresh_scope(self) -> trio.CancelScope:
+        self._read_scope = trio.CancelScope()
+        if self._drained.is_set():
+            self._read_scope.cancel()
+        return self._read_scope
+
+    async def _talk(self, stream: trio.abc.Stream) -> None:
+        """One session, from bind to its end."""
+        settings = self.operator.settings
+        session = Session(
+            Bind(
+                mode=self.mode,
+                system_id=settings.system_id,
+                password=settings.password.reveal(),
+                system_type=settings.system_type,
+                addr_ton=settings.addr_ton,
+                addr_npi=settings.addr_npi,
+            ),
+            window=settings.window,
+            enquire_link_s=settings.enquire_link_s,
+            response_timeout_s=settings.response_timeout_s,
+            now=trio.current_time(),
+        )
+        self.session = session
+        self._unanswered = 0
+        self._is("binding")
+        try:
+            session.start(trio.current_time())
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, stream, session)
+                try:
+                    await self._read(stream, session)
+                except RemoteProtocolError:
+                    # Say why before hanging up; the peer may log it.
+                    with trio.move_on_after(1):
+                        await stream.send_all(session.data_to_send())
+                    raise
+                finally:
+                    nursery.cancel_scope.cancel()
+        except* (LinkLost, RemoteProtocolError, BindRefused) as group:
+            raise _first(group) from None
+        finally:
+            self.session = None
+            self._pipeline.link_lost(self, session.close())
+
+    async def _read(self, stream: trio.abc.Stream, session: Session) -> None:
+        inactivity_s = self.operator.settings.inactivity_s
+        heard_at = trio.current_time()
+        self.flush()
+        while True:
+            if self._unanswered >= _UNANSWERED_MOST:
+                self._room = trio.Event()
+                await self._room.wait()
+            received: bytes | None = None
+            with self._fresh_scope() as scope:
+                scope.deadline = min(session.next_deadline(), heard_at + inactivity_s)
+                try:
+                    received = bytes(await stream.receive_some(_READ_BYTES))
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                    raise _lost(error) from None
+            now = trio.current_time()
+            if received is None and now >= heard_at + inactivity_s:
+                raise LinkLost(
+                    f"nothing was heard for {inactivity_s:g} s", hint="the link is opened again"
+                )
+            if received is None:
+                events = session.handle_timeout(now)
+            elif received:
+                heard_at = now
+                events = session.receive_data(received, now)
+            else:
+                raise LinkLost(
+                    "the operator closed the connection",
+                    hint="its log says why; too many binds and missing enquire_links are common",
+                )
+            if self._handle(session, events):
+                return
+            self.flush()
+
+    def _handle(self, session: Session, events: list[Event]) -> bool:
+        """Sort events to the pipeline; True when the session ended in good order."""
+        work: list[SubmitAnswered | SubmitTimedOut | Delivered] = []
+        ended = False
+        for event in events:
+            if isinstance(event, SubmitAnswered | SubmitTimedOut):
+                work.append(event)
+            elif isinstance(event, Delivered):
+                self._unanswered += 1
+                work.append(event)
+            elif isinstance(event, Bound):
+                self._is("bound")
+                self.last_error = None
+                log.info("bind.up", operator=self.operator.name, bind=self.name, mode=self.mode)
+                self._pipeline.wake()
+                if self._drained.is_set():
+                    session.unbind(trio.current_time())
+            elif isinstance(event, Unbound):
+                ended = True
+            elif isinstance(event, Ignored):
+                log.debug("pdu.ignored", operator=self.operator.name, reason=event.reason)
+            else:
+                self._pipeline.post(self, work)
+                self._end(session, event)
+        self._pipeline.post(self, work)
+        return ended
+
+    def _end(self, session: Session, event: BindAnsweredNo | LinkDead | PeerUnbound) -> None:
+        if isinstance(event, BindAnsweredNo):
+            raise BindRefused(
+                f"the operator refused the bind: {status_name(event.status)}",
+                hint="check system_id, password, system_type and bind of the operator",
+                status=event.status,
+            )
+        if isinstance(event, LinkDead):
+            raise LinkLost(_SILENCE[event.reason], hint="the link is opened again")
+        raise LinkLost("the operator unbound", hint="the link is opened again")
+
+    async def _write(self, stream: trio.abc.Stream, session: Session) -> None:
+        while True:
+            await self._to_write.wait()
+            self._to_write = trio.Event()
+            data = session.data_to_send()
+            if data:
+                try:
+                    await stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                    raise _lost(error) from None
+
+
+def _lost(error: Exception) -> LinkLost:
+    return LinkLost(
+        f"the connection broke: {error.__cause__ or error}", hint="the link is opened again"
+    )
+
+
+def _first(group: BaseExceptionGroup[LinkLost | RemoteProtocolError | BindRefused]) -> Exception:
+    """The first error of a link that ended; its two tasks often fail together."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error

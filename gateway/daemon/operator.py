@@ -1,0 +1,204 @@
+"""An operator as the dispatcher sees it: its links, its window, its rate, its pauses.
+
+Window and rate hold over all sessions of the operator. Nothing here touches a socket or the
+ledger; the state dies with the process.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.smpp.pdu import SubmitSm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.daemon.work import Work
+    from gateway.ledger.rows import SegmentRow
+    from gateway.settings import OperatorSettings
+    from gateway.smpp.dialect import Dialect
+    from gateway.smpp.events import Delivered
+    from gateway.smpp.pdu import Mode
+    from gateway.smpp.session import Session
+
+#: First and longest pause after the operator said "throttled" or "queue full".
+PAUSE_S = (0.5, 30.0)
+#: A bucket holds this share of a second's rate: what may leave at once after a quiet moment.
+_BURST_S = 0.05
+
+
+class OperatorLink(Protocol):
+    """One TCP connection to the operator, as far as the dispatcher needs it."""
+
+    name: str
+    mode: Mode
+    session: Session | None
+    state: str
+    since_ms: int
+    last_error: str | None
+
+    def can_submit(self) -> bool:
+        """Whether it is bound and may carry a `submit_sm`."""
+        ...
+
+    def flush(self) -> None:
+        """Let the connection's task write what its session has to send."""
+        ...
+
+    def answer(self, session: Session | None, delivered: Delivered) -> None:
+        """Answer a `deliver_sm` that is durable now."""
+        ...
+
+    def drain(self) -> None:
+        """Unbind in good order and do not come back."""
+        ...
+
+    async def run(self) -> None:
+        """Keep the link bound until drained."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a session carries beside a `submit_sm`: whose it is."""
+
+    work: Work
+    segment: SegmentRow
+
+
+class RateLimiter:
+    """Tokens per second; the bucket starts empty, so a restart never bursts."""
+
+    def __init__(self, rate: float, now_s: float) -> None:
+        self._rate = rate
+        self._most = max(1.0, rate * _BURST_S)
+        self._tokens = 0.0
+        self._at_s = now_s
+
+    def available(self, now_s: float) -> int:
+        """Whole tokens there are now."""
+        self._tokens = min(self._most, self._tokens + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+        return int(self._tokens)
+
+    def take(self) -> None:
+        """Spend one token."""
+        self._tokens -= 1
+
+    def next_s(self) -> float:
+        """When the next whole token is there."""
+        return self._at_s + max(0.0, 1 - self._tokens) / self._rate
+
+
+class Operator:
+    """A configured operator at run time."""
+
+    def __init__(
+        self, name: str, settings: OperatorSettings, dialect: Dialect, profile: str, now_s: float
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.dialect = dialect
+        #: Hash of what "delivered" means here; stands in every entry about this operator.
+        self.profile = profile
+        self.links: Sequence[OperatorLink] = ()
+        self.limiter = RateLimiter(settings.rate, now_s)
+        self.in_flight = 0
+        self.sent = 0
+        self.throttled = 0
+        self.paused_until_s = -math.inf
+        self._pause_s = 0.0
+
+    @property
+    def means_handset(self) -> bool:
+        """Whether DELIVRD is said of the handset here; anything else is said of the SMSC."""
+        return self.settings.receipt_means == "handset"
+
+    def bound(self) -> bool:
+        """Whether some session can carry a `submit_sm` at all."""
+        return any(link.can_submit() for link in self.links)
+
+    def capacity(self, now_s: float) -> int:
+        """How many `submit_sm` may leave now: window, rate and pause together."""
+        if now_s < self.paused_until_s:
+            return 0
+        room = min(self.settings.window - self.in_flight, self._free())
+        return 0 if room <= 0 else min(room, self.limiter.available(now_s))
+
+    def wake_s(self, now_s: float) -> float:
+        """When `capacity` may change without anything arriving: a token, or the pause's end."""
+        if now_s < self.paused_until_s:
+            return self.paused_until_s
+        if self.settings.window - self.in_flight <= 0 or self._free() <= 0:
+            return math.inf
+        return self.limiter.next_s()
+
+    def pick(self) -> tuple[OperatorLink, Session]:
+        """The session with the most room; `capacity` said there is one."""
+        best = max(
+            (link for link in self.links if link.session is not None),
+            key=lambda link: link.session.free() if link.session is not None else -1,
+        )
+        assert best.session is not None
+        return best, best.session
+
+    def pause(self, now_s: float) -> None:
+        """The operator throttles: stop sending to it, twice as long each time."""
+        if now_s < self.paused_until_s:
+            return
+        self.throttled += 1
+        self._pause_s = min(PAUSE_S[1], max(PAUSE_S[0], self._pause_s * 2))
+        self.paused_until_s = now_s + self._pause_s
+
+    def pause_left_s(self, now_s: float) -> float:
+        """How long the operator's pause still lasts; 0 when there is none."""
+        return max(0.0, self.paused_until_s - now_s)
+
+    def accepted(self) -> None:
+        """The operator took a message: the next pause is shorter again."""
+        self._pause_s /= 2
+
+    def submit_sm(self, work: Work, number: int) -> SubmitSm:
+        """The PDU of one segment; every segment asks for a receipt of its own (Q20)."""
+        encoded = work.encoded(self.settings.default_alphabet)
+        sender = work.request.sender
+        source_ton, source_npi, source = _source(sender)
+        return SubmitSm(
+            source_ton=source_ton,
+            source_npi=source_npi,
+            source=source,
+            dest_ton=1,
+            dest_npi=1,
+            dest=work.request.to[1:],
+            esm_class=encoded.esm_class,
+            validity_period=_relative_time(work.request.valid_for_s),
+            registered_delivery=1,
+            data_coding=encoded.data_coding,
+            short_message=encoded.parts[number - 1],
+        )
+
+    def _free(self) -> int:
+        return sum(link.session.free() for link in self.links if link.session is not None)
+
+
+def _source(sender: str) -> tuple[int, int, str]:
+    """TON, NPI and address of a sender (SMPP 3.4 sections 5.2.5 and 5.2.6)."""
+    if sender.startswith("+"):
+        return 1, 1, sender[1:]
+    if sender.isdecimal():
+        return 3, 0, sender  # network specific: a short code
+    return 5, 0, sender  # alphanumeric
+
+
+def _relative_time(seconds: int | None) -> str:
+    """A validity period as relative time, `YYMMDDhhmmss000R` (SMPP 3.4 section 7.1.1)."""
+    if seconds is None:
+        return ""
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    months, day = divmod(days, 30)
+    years, month = divmod(months, 12)
+    return f"{years:02d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}000R"

@@ -1,0 +1,77 @@
+"""Who issues, who sends, and what "delivered" means at an operator: the objects a bundle shows
+and the hashes by which entries are bound to them (LEDGER section 2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.ledger import canonical
+from gateway.ledger.entry import object_hash
+from gateway.policy.request import brand_windows
+
+if TYPE_CHECKING:
+    from gateway.ledger.store import Store
+    from gateway.policy.rules import WindowRule
+    from gateway.settings import Settings
+
+#: Pairs of brand and sender remembered; a customer has tens of them.
+_SENDERS_LIMIT = 10_000
+
+
+class Parties:
+    """The parties of the configuration: hashed once, kept in the ledger file by hash."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._senders: dict[tuple[str, str], str] = {}
+        self._windows = {
+            name: brand_windows([window.as_dict() for window in brand.windows])
+            for name, brand in settings.brands.items()
+        }
+        issuer = settings.issuer
+        self.issuer_hash = self._keep(
+            {
+                "legal_name": issuer.legal_name,
+                "tax_id": issuer.tax_id,
+                "address": issuer.address,
+                "policy_uri": issuer.policy_uri,
+            }
+        )
+        self.profiles = {
+            name: self._keep(
+                {
+                    "receipt_means": operator.receipt_means or "unknown",
+                    "receipt_utc_offset": operator.receipt_utc_offset or "",
+                }
+            )
+            for name, operator in settings.operators.items()
+        }
+
+    def sender_hash(self, brand: str, sender_id: str) -> str:
+        """Hash of the bundle's `sender`: the brand's legal person, and what the handset shows."""
+        known = self._senders.get((brand, sender_id))
+        if known is None:
+            if len(self._senders) >= _SENDERS_LIMIT:
+                self._senders.clear()
+            company = self._settings.brands.get(brand)
+            known = self._keep(
+                {
+                    "legal_name": company.legal_name if company else "",
+                    "tax_id": company.tax_id if company else "",
+                    "address": company.address if company else "",
+                    "sender_id": sender_id,
+                }
+            )
+            self._senders[brand, sender_id] = known
+        return known
+
+    def windows(self, brand: str) -> tuple[WindowRule, ...]:
+        """A brand's own hours."""
+        return self._windows.get(brand, ())
+
+    def _keep(self, party: dict[str, str]) -> str:
+        digest = object_hash(party)
+        self._store.put_party(digest, canonical.encode(party).decode())
+        return digest

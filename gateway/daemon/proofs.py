@@ -1,0 +1,133 @@
+"""Bundles for the daemon: fetch what one submission's proof needs, and have it assembled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import AnswerIsNo
+from gateway.evidence.bundle import assemble
+from gateway.evidence.vault import ContentCipher
+from gateway.ledger import canonical, merkle
+from gateway.ledger.entry import commitment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.evidence.signer import LogSigner
+    from gateway.evidence.vault import Vault
+    from gateway.ledger.reader import Reader
+
+
+class Proofs:
+    """Makes bundles and tells checkpoints, from the file and the signer."""
+
+    def __init__(self, reader: Reader, vault: Vault, signer: LogSigner) -> None:
+        self._reader = reader
+        self._vault = vault
+        self._signer = signer
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key of the log."""
+        return self._signer.vkey
+
+    def checkpoint(self) -> dict[str, Any]:
+        """The latest signed checkpoint."""
+        last = self._reader.last_checkpoint()
+        if last is None:
+            raise AnswerIsNo("the log was never signed", hint="`acuse ledger checkpoint` signs it")
+        size = int(last["size"])
+        root = merkle.root_at(size, lambda level, index: self._reader.tile(level, index, size))
+        return {"size": size, "root": root.hex(), "note": last["note"]}
+
+    def bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
+        """The proof of one submission under the latest checkpoint.
+
+        Raises:
+            AnswerIsNo: there is no such submission.
+            DataError: a field that cannot be redacted.
+        """
+        row = self._reader.submission(submission_id)
+        last = self._reader.last_checkpoint()
+        if row is None or last is None:
+            raise AnswerIsNo(
+                f"there is no submission {submission_id!r}",
+                hint="`acuse messages list` shows the latest ones",
+                submission_id=submission_id,
+            )
+        size = int(last["size"])
+        entries = [e for e in self._reader.entries_of(row["last_seq"]) if e[0] < size]
+        decoded = [canonical.decode(entry) for _, entry in entries]
+        leaves = [merkle.leaf_hash(entry) for _, entry in entries]
+        key = (
+            None
+            if row["key"] is None
+            else self._vault.unwrap(row["key"], submission_id, row["month"])
+        )
+        text = assemble(
+            submission_id=submission_id,
+            entries=entries,
+            size=size,
+            note=last["note"],
+            read_tile=lambda level, index: self._reader.tile(level, index, size),
+            complete=self._signer.sign_complete(submission_id, size, leaves),
+            key=key,
+            contents={} if key is None else self._contents(row, decoded, key),
+            vkey=self._signer.vkey,
+            operators={
+                entry["operator"]: self._party([entry], "profile")
+                for entry in decoded
+                if "profile" in entry
+            },
+            sender=self._party(decoded, "sender"),
+            issuer=self._party(decoded, "issuer"),
+            redact=redact,
+        )
+        return {"submission_id": submission_id, "bundle": text.decode()}
+
+    def _party(self, entries: list[dict[str, Any]], field: str) -> dict[str, str]:
+        digest = next(entry[field] for entry in entries if field in entry)
+        body = self._reader.party(digest)
+        party: dict[str, str] = {} if body is None else json.loads(body)
+        return party
+
+    def _contents(
+        self, row: Mapping[str, Any], entries: list[dict[str, Any]], key: bytes
+    ) -> dict[int, dict[str, bytes]]:
+        """What the commitments of each entry are about, by `seq` and field."""
+        cipher, owner = ContentCipher(key), row["submission_id"]
+        request = json.loads(cipher.open_record(owner, "request", row["request"]))
+        known = {
+            "to": request["to"].encode(),
+            "from": request["sender"].encode(),
+            "text": request["text"].encode(),
+        }
+        for segment in self._reader.segments(row["id"]):
+            for name in ("submit", "response"):
+                if segment[name] is not None:
+                    field = f"{name}.{segment['number']}"
+                    known[field] = cipher.open_record(owner, field, segment[name])
+        receipts = {
+            receipt["seq"]: cipher.open_record(owner, f"receipt.{receipt['id']}", receipt["raw"])
+            for receipt in self._reader.receipts(row["id"])
+            if receipt["raw"] is not None
+        }
+        contents: dict[int, dict[str, bytes]] = {}
+        for entry in entries:
+            seq = entry["seq"]
+            fields = contents.setdefault(seq, {})
+            for field in entry.get("commit", {}):
+                if field == "receipt":
+                    value = receipts.get(seq)
+                elif field == "submit":
+                    value = known.get(f"submit.{entry['segment']}")
+                else:
+                    value = known.get(field)
+                # A PDU that was sent again replaced its first form; what no longer fits the
+                # commitment of an older entry stays undisclosed there.
+                if value is not None and (
+                    commitment(key, field, seq, value).hex() == entry["commit"][field]
+                ):
+                    fields[field] = value
+        return contents

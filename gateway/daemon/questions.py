@@ -1,0 +1,269 @@
+"""The commands of the admin socket: which role each needs, and who answers it.
+
+Questions are answered from the file by a read-only connection in a worker thread, so that a long
+list never holds up the writer; changes go through the pipeline and are answered when durable.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import trio
+
+from gateway.daemon.commands import Command
+from gateway.daemon.roles import Role, require
+from gateway.errors import AcuseError, DataError, TryAgain, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gateway.daemon.admin import Connection
+    from gateway.daemon.commands import Changes
+    from gateway.daemon.pipeline import Pipeline
+    from gateway.daemon.proofs import Proofs
+    from gateway.daemon.state import DaemonState
+    from gateway.evidence.records import Records
+
+T = TypeVar("T")
+
+_CHUNK = 100
+_WAIT_MOST_S = 86_400.0
+
+_ROLES = {
+    "status": Role.READ,
+    "submit": Role.SUBMIT,
+    "messages.list": Role.READ,
+    "messages.show": Role.READ,
+    "messages.wait": Role.READ,
+    "messages.cancel": Role.SUBMIT,
+    "receipts.list": Role.READ,
+    "receipts.show": Role.READ,
+    "bundle": Role.READ,
+    "ledger.head": Role.READ,
+    "ledger.checkpoint": Role.OPERATOR,
+    "optout.add": Role.SUBMIT,
+    "optout.remove": Role.OPERATOR,
+    "optout.list": Role.READ,
+    "stop": Role.OPERATOR,
+}
+
+
+class Read(Protocol):
+    """How a question is run beside the event loop."""
+
+    async def __call__(self, question: Callable[[], T]) -> T:
+        """The answer to *question*."""
+        ...
+
+
+class ThreadRead:
+    """Questions in a worker thread, one at a time: they share a connection to the file."""
+
+    def __init__(self) -> None:
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def __call__(self, question: Callable[[], T]) -> T:
+        """The answer to *question*."""
+        return await trio.to_thread.run_sync(question, limiter=self._limiter)
+
+
+class Questions:
+    """Answers what connections ask."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        changes: Changes,
+        records: Records,
+        proofs: Proofs,
+        state: DaemonState,
+        read: Read,
+    ) -> None:
+        self._pipeline = pipeline
+        self._changes = changes
+        self._records = records
+        self._proofs = proofs
+        self._state = state
+        self._read = read
+
+    def ask(
+        self,
+        connection: Connection,
+        request_id: object,
+        request: Mapping[str, Any],
+        nursery: trio.Nursery,
+    ) -> None:
+        """Start on a request; `connection.finish` ends it, now or later.
+
+        Raises:
+            AcuseError: it is not a known command, or not for this peer.
+        """
+        name, args = request["cmd"], request["args"]
+        role = _ROLES.get(name)
+        if role is None:
+            raise UsageError(
+                f"unknown command {name!r}", hint=f"known are {', '.join(_ROLES)}", command=name
+            )
+        require(connection.role, role, name)
+        reply = partial(self._reply, connection, request_id)
+        if name == "submit":
+            if self._state.draining:
+                raise TryAgain(
+                    "the daemon is stopping", hint="submit again when it is up, with the same ref"
+                )
+            self._pipeline.command(Command(partial(self._changes.submit, args), reply))
+        elif name == "messages.cancel":
+            cancel = partial(self._changes.cancel, _id(args), connection.peer.name)
+            self._pipeline.command(Command(cancel, reply))
+        elif name == "optout.add":
+            self._pipeline.command(Command(partial(self._changes.add_optout, args), reply))
+        elif name == "optout.remove":
+            self._pipeline.command(Command(partial(self._changes.remove_optout, args), reply))
+        elif name == "status":
+            nursery.start_soon(self._answer, reply, self._state.status)
+        elif name == "messages.show":
+            nursery.start_soon(self._answer, reply, partial(self._records.message, _id(args)))
+        elif name == "receipts.show":
+            nursery.start_soon(self._answer, reply, partial(self._records.receipt, _id(args)))
+        elif name in _LISTS:
+            items = partial(_LISTS[name], self._records, args)
+            nursery.start_soon(self._list, connection, request_id, items)
+        elif name == "messages.wait":
+            nursery.start_soon(self._wait, reply, args)
+        elif name == "ledger.head":
+            nursery.start_soon(self._answer, reply, self._head)
+        elif name == "ledger.checkpoint":
+            nursery.start_soon(self._checkpoint, reply)
+        elif name == "bundle":
+            nursery.start_soon(self._bundle, reply, args)
+        else:
+            reply({"stopping": True})
+            self._state.stop(now=bool(args.get("now")))
+
+    @staticmethod
+    def _reply(
+        connection: Connection, request_id: object, outcome: dict[str, Any] | AcuseError
+    ) -> None:
+        connection.finish(
+            request_id, outcome if isinstance(outcome, AcuseError) else {"result": outcome}
+        )
+
+    async def _answer(
+        self,
+        reply: Callable[[dict[str, Any] | AcuseError], None],
+        question: Callable[[], dict[str, Any]],
+    ) -> None:
+        try:
+            reply(await self._read(question))
+        except AcuseError as error:
+            reply(error)
+
+    async def _list(
+        self,
+        connection: Connection,
+        request_id: object,
+        start: Callable[[], Iterator[dict[str, Any]]],
+    ) -> None:
+        count = 0
+        try:
+            items = start()
+            while True:
+                chunk = await self._read(lambda: list(islice(items, _CHUNK)), limiter=self._reading)
+                for item in chunk:
+                    connection.item(request_id, item)
+                count += len(chunk)
+                if len(chunk) < _CHUNK:
+                    break
+                await connection.drained()
+        except AcuseError as error:
+            connection.finish(request_id, error)
+        else:
+            connection.finish(request_id, {"count": count})
+
+    async def _wait(
+        self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
+    ) -> None:
+        """Answer when the submission is sealed, or when the time is over."""
+        closed = trio.Event()
+        try:
+            submission_id = _id(args)
+            self._pipeline.on_close(submission_id, closed.set)
+            show = partial(self._records.receipt, submission_id)
+            shown = await trio.to_thread.run_sync(show)
+            if shown["seal"] is None:
+                with trio.move_on_after(_seconds(args.get("timeout_s", 60.0))) as patience:
+                    await closed.wait()
+                shown = await self._read(show)
+                if patience.cancelled_caught:
+                    shown["timed_out"] = True
+            reply(shown)
+        except AcuseError as error:
+            reply(error)
+
+    async def _checkpoint(self, reply: Callable[[dict[str, Any] | AcuseError], None]) -> None:
+        await self._signed()
+        await self._answer(reply, self._proofs.checkpoint)
+
+    async def _bundle(
+        self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
+    ) -> None:
+        try:
+            submission_id, redact = _id(args), _names(args.get("redact"))
+            exists = partial(self._records.receipt, submission_id)
+            await self._read(exists)
+            await self._signed()
+        except AcuseError as error:
+            reply(error)
+            return
+        await self._answer(reply, partial(self._proofs.bundle, submission_id, redact))
+
+    async def _signed(self) -> None:
+        """Wait until the log as it is now is signed."""
+        signed = trio.Event()
+        self._pipeline.sign(signed.set)
+        await signed.wait()
+
+    def _head(self) -> dict[str, Any]:
+        return {**self._records.head(), "vkey": self._proofs.vkey}
+
+
+def _messages(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    return records.messages(args)
+
+
+def _receipts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    return records.receipts(args)
+
+
+def _optouts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    return records.optouts(args)
+
+
+_LISTS = {"messages.list": _messages, "receipts.list": _receipts, "optout.list": _optouts}
+
+
+def _id(args: Mapping[str, Any]) -> str:
+    value = args.get("submission_id")
+    if not isinstance(value, str) or not value:
+        raise DataError(
+            "submission_id is missing", hint="give the id `submit` answered", field="submission_id"
+        )
+    return value
+
+
+def _names(value: object) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return frozenset(value)
+    raise DataError("redact must be a list of names", hint='as ["text"]', field="redact")
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and 0 <= value <= _WAIT_MOST_S:
+        return float(value)
+    raise DataError(
+        "timeout_s must be a number of seconds up to a day", hint="as 60", field="timeout_s"
+    )

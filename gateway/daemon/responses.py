@@ -1,0 +1,290 @@
+"""What became of an attempt: accepted, rejected, failed for now, or unknown.
+
+Three outcomes are final for the attempt, and unknown is one of them: a message that may have
+arrived is never sent again by itself (DESIGN, promise 2).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from gateway.daemon.operator import Attempt
+from gateway.ledger.entry import time_text
+from gateway.ledger.rows import Outcome, State
+from gateway.smpp.consts import Status, status_name
+from gateway.smpp.message_id import normalise_message_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.operator import Operator
+    from gateway.daemon.receipts import Receipts
+    from gateway.daemon.sealer import Sealer
+    from gateway.daemon.work import Work, WorkSet
+    from gateway.ledger.rows import SegmentRow
+    from gateway.ledger.store import Store
+    from gateway.smpp.events import SubmitAnswered
+
+
+class Responses:
+    """Takes what happened to attempts into the open batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        works: WorkSet,
+        sealer: Sealer,
+        dispatcher: Dispatcher,
+        receipts: Receipts,
+        *,
+        confirm_within_s: int,
+    ) -> None:
+        self._store = store
+        self._works = works
+        self._sealer = sealer
+        self._dispatcher = dispatcher
+        self._receipts = receipts
+        self._confirm_ms = confirm_within_s * 1000
+        self.accepted = 0
+        self.rejected = 0
+        self.next_deadline_ms: float = 0
+
+    # -- from the wire -------------------------------------------------------------------------
+
+    def answered(
+        self, operator: Operator, answer: SubmitAnswered, now_ms: int, now_s: float
+    ) -> None:
+        """A `submit_sm_resp` (or `generic_nack`) came, in time or late."""
+        attempt = _attempt(answer.token)
+        work, segment = attempt.work, attempt.segment
+        if not answer.late:
+            operator.in_flight -= 1
+        segment.command_status = answer.status
+        segment.answered_ms = now_ms
+        segment.response = work.seal(f"response.{segment.number}", answer.raw)
+        self._store.put(segment)
+        if answer.status == Status.ESME_ROK:
+            operator.accepted()
+            self._accept(operator, work, segment, answer.message_id, now_ms)
+        elif operator.dialect.is_temporary(answer.status):
+            self._fail_for_now(operator, work, segment, answer.status, now_ms, now_s)
+        else:
+            segment.outcome = Outcome.REJECTED
+            self._settle(work, now_ms)
+        if not answer.late:
+            self._works.unpin(work)
+
+    def unknown(self, operator: Operator, token: object, now_ms: int) -> None:
+        """No response in time, or the link was lost after the PDU left."""
+        attempt = _attempt(token)
+        operator.in_flight -= 1
+        self._mark_unknown(attempt.work, attempt.segment, now_ms)
+        self._works.unpin(attempt.work)
+
+    def never_left(self, operator: Operator, token: object) -> None:
+        """The link was lost before a byte of the PDU was written: it is simply sent again."""
+        attempt = _attempt(token)
+        operator.in_flight -= 1
+        work, segment = attempt.work, attempt.segment
+        self._back_to_queue(work, segment)
+        self._works.unpin(work)
+
+    def recover(self, now_ms: int) -> int:
+        """After a crash: what was `sending` may have arrived, so it is unknown. Returns how many.
+
+        The same path as a lost link takes; run before anything is dispatched.
+        """
+        found = 0
+        for row_id in self._store.open_ids(State.SENDING, due_ms=0, limit=-1):
+            work = self._works.get(row_id)
+            for segment in work.segments:
+                if segment.outcome is Outcome.SENDING:
+                    self._mark_unknown(work, segment, now_ms)
+                    found += 1
+            self._dispatcher.resume(work)
+        return found
+
+    # -- outcomes ------------------------------------------------------------------------------
+
+    def _accept(
+        self,
+        operator: Operator,
+        work: Work,
+        segment: SegmentRow,
+        message_id: str | None,
+        now_ms: int,
+    ) -> None:
+        segment.outcome = Outcome.ACCEPTED
+        segment.message_id = message_id or None
+        if message_id:
+            form = operator.settings.message_id_form
+            segment.match_key = normalise_message_id(message_id, form)
+            self._works.remember_key(work, segment)
+        self._settle(work, now_ms)
+        if segment.match_key is not None:
+            self._receipts.adopt(operator, work, segment, now_ms)
+
+    def _fail_for_now(
+        self,
+        operator: Operator,
+        work: Work,
+        segment: SegmentRow,
+        status: int,
+        now_ms: int,
+        now_s: float,
+    ) -> None:
+        operator.pause(now_s)
+        series: dict[str, dict[str, int]] = json.loads(work.row.attempts or "{}")
+        one = series.setdefault(
+            str(status), {"segment": segment.number, "count": 0, "first": now_ms, "last": now_ms}
+        )
+        one["count"] += 1
+        one["last"] = now_ms
+        work.row.attempts = json.dumps(series)
+        self._back_to_queue(work, segment)
+
+    def _back_to_queue(self, work: Work, segment: SegmentRow) -> None:
+        segment.outcome = Outcome.PENDING
+        self._store.put(segment)
+        if work.row.closed_ms is None:
+            fresh = all(other.outcome is Outcome.PENDING for other in work.segments)
+            work.row.state = State.QUEUED if fresh else State.SENDING
+            self._works.waiting += fresh
+            self._dispatcher.requeue(work, segment)
+        self._store.put(work.row)
+
+    def _mark_unknown(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
+        segment.outcome = Outcome.UNKNOWN
+        self._store.put(segment)
+        if work.row.closed_ms is not None:
+            return
+        self._end_series(work, now_ms)
+        name = f"submit.{segment.number}"
+        content = {"submit": work.open(name, segment.submit)} if segment.submit else None
+        body: dict[str, Any] = {
+            "operator": segment.operator,
+            "bind": segment.bind,
+            "segment": segment.number,
+        }
+        self._sealer.event(work, "x.OutcomeUnknown", now_ms, body, content)
+        self._settle(work, now_ms)
+
+    def _settle(self, work: Work, now_ms: int) -> None:
+        """Where the whole submission stands after one of its segments changed."""
+        row = work.row
+        if row.closed_ms is not None:
+            return  # a late answer after the verdict: the segment shows it, the seal stands
+        outcomes = {segment.outcome for segment in work.segments}
+        if Outcome.SENDING in outcomes:
+            row.state = State.SENDING
+        elif Outcome.REJECTED in outcomes:
+            self._reject(work, now_ms)
+        elif Outcome.PENDING in outcomes:
+            row.state = State.SENDING  # the rest of it waits for its turn
+        elif Outcome.UNKNOWN in outcomes:
+            row.state = State.UNKNOWN
+            self._await_receipts(work, now_ms)
+        else:
+            self._relay(work, now_ms)
+        self._store.put(row)
+
+    def _relay(self, work: Work, now_ms: int) -> None:
+        """Every segment was accepted: F.1."""
+        self._end_series(work, now_ms)
+        content: dict[str, bytes] = {}
+        for segment in work.segments:
+            self._take_pdus(work, segment, content)
+        self._sealer.event(work, "F.1", now_ms, self._relay_body(work), content)
+        work.row.state = State.ACCEPTED
+        self.accepted += 1
+        self._await_receipts(work, now_ms)
+
+    def _reject(self, work: Work, now_ms: int) -> None:
+        """A segment was refused for good, and none is under way any more: F.2 closes it."""
+        self._end_series(work, now_ms)
+        refused = next(s for s in work.segments if s.outcome is Outcome.REJECTED)
+        body = self._relay_body(work)
+        body["status"] = status_name(refused.command_status or 0)
+        content: dict[str, bytes] = {}
+        self._take_pdus(work, refused, content)
+        self._sealer.event(work, "F.2", now_ms, body, content)
+        self.rejected += 1
+        self._sealer.close(work, State.REJECTED, now_ms)
+
+    def _relay_body(self, work: Work) -> dict[str, Any]:
+        last = next(s for s in reversed(work.segments) if s.operator is not None)
+        assert last.operator is not None
+        return {
+            "operator": last.operator,
+            "bind": last.bind,
+            "profile": self._receipts.profiles[last.operator],
+            "parts": [
+                {
+                    "n": segment.number,
+                    "message_id": segment.message_id or "",
+                    "sent": time_text(segment.sent_ms or 0),
+                    "answered": time_text(segment.answered_ms or 0),
+                }
+                for segment in work.segments
+                if segment.outcome is Outcome.ACCEPTED
+            ],
+        }
+
+    @staticmethod
+    def _take_pdus(work: Work, segment: SegmentRow, content: dict[str, bytes]) -> None:
+        for name, sealed in (("submit", segment.submit), ("response", segment.response)):
+            if sealed is not None:
+                field = f"{name}.{segment.number}"
+                content[field] = work.open(field, sealed)
+
+    def _end_series(self, work: Work, now_ms: int) -> None:
+        """The attempts that failed for now are over: one entry per status."""
+        if work.row.attempts is None:
+            return
+        series: Mapping[str, dict[str, int]] = json.loads(work.row.attempts)
+        for status, one in series.items():
+            body = {
+                "operator": work.row.operator,
+                "segment": one["segment"],
+                "status": status_name(int(status)),
+                "count": one["count"],
+                "first": time_text(one["first"]),
+                "last": time_text(one["last"]),
+            }
+            self._sealer.event(work, "x.Attempt", now_ms, body)
+        work.row.attempts = None
+
+    # -- the deadline --------------------------------------------------------------------------
+
+    def _await_receipts(self, work: Work, now_ms: int) -> None:
+        work.row.due_ms = now_ms + self._confirm_ms
+        self.next_deadline_ms = min(self.next_deadline_ms, work.row.due_ms)
+
+    def close_overdue(self, now_ms: int) -> None:
+        """Close what got no final receipt in time; first in a batch, like a refill."""
+        if now_ms < self.next_deadline_ms:
+            return
+        found = False
+        for state in (State.ACCEPTED, State.UNKNOWN):
+            for row_id in self._store.open_ids(state, due_ms=now_ms, limit=256):
+                work = self._works.get(row_id)
+                if work.row.closed_ms is None and work.row.state is state:
+                    found = True
+                    body = {"deadline": time_text(work.row.due_ms)}
+                    self._sealer.event(work, "x.NoConfirmation", now_ms, body)
+                    self._sealer.close(
+                        work, State.UNCONFIRMED if state is State.ACCEPTED else state, now_ms
+                    )
+        if found:
+            return  # more may be due: look again in the next batch
+        dues = (self._store.next_due_ms(state) for state in (State.ACCEPTED, State.UNKNOWN))
+        self.next_deadline_ms = min((due for due in dues if due is not None), default=math.inf)
+
+
+def _attempt(token: object) -> Attempt:
+    """A session hands back the token it was given; ours are attempts."""
+    assert isinstance(token, Attempt)
+    return token

@@ -1,0 +1,226 @@
+"""Submissions in memory: one `Work` each, the same object for everybody who touches it.
+
+A submission is loaded when something happens to it and stays while it waits in a queue or is in
+flight (`pinned`); after that it is kept as long as there is room, because its receipt is likely
+to come soon. Memory is bounded by the queue's limit plus `_IDLE_LIMIT`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from gateway.errors import StorageError
+from gateway.evidence.vault import ContentCipher
+from gateway.ledger import canonical, merkle
+from gateway.smpp.text import EncodedText, encode_text
+
+if TYPE_CHECKING:
+    from gateway.evidence.vault import Vault
+    from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
+    from gateway.ledger.store import Store
+
+#: Submissions kept in memory after they left the queue, waiting for their receipts.
+_IDLE_LIMIT = 16_384
+
+
+@dataclass(slots=True)
+class Request:
+    """What the submitter gave us; stored encrypted as JSON under the name `request`."""
+
+    to: str
+    sender: str
+    text: str
+    campaign: str | None = None
+    location: dict[str, str] | None = None
+    urgent: bool = False
+    third_party_collector: bool = False
+    not_before_ms: int | None = None
+    valid_for_s: int | None = None
+
+    def to_bytes(self) -> bytes:
+        """The stored form; values that say nothing are left out."""
+        said = {name: getattr(self, name) for name in _REQUEST_FIELDS}
+        return json.dumps(
+            {
+                name: value
+                for name, value in said.items()
+                if value is not None and value is not False
+            },
+            ensure_ascii=False,
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Request:
+        """The inverse of `to_bytes`."""
+        return cls(**json.loads(data))
+
+
+_REQUEST_FIELDS = tuple(each.name for each in fields(Request))
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A submission with its opened key, its segments and the ledger entries it has so far."""
+
+    row: SubmissionRow
+    key: bytes
+    cipher: ContentCipher
+    request: Request
+    segments: list[SegmentRow]
+    #: `[seq, leaf hex]` of every entry of this submission, in order: what a seal lists.
+    events: list[tuple[int, str]] = field(default_factory=list)
+    #: Mark of each receipt → `seq` of its entry, to know a repeated one.
+    marks: dict[bytes, int] = field(default_factory=dict)
+    pinned: int = 0
+    #: When policy last decided about it, so that one instant is not decided twice.
+    decided_ms: int = -1
+    _encoded: EncodedText | None = None
+
+    @property
+    def id(self) -> str:
+        """The public `submission_id`."""
+        return self.row.submission_id
+
+    def encoded(self, default_alphabet: str) -> EncodedText:
+        """The text as segments; the same submission always gives the same octets."""
+        if self._encoded is None:
+            self._encoded = encode_text(
+                self.request.text,
+                default_alphabet=default_alphabet,
+                reference=self.row.id & 0xFF,
+            )
+        return self._encoded
+
+    def seal(self, name: str, content: bytes) -> bytes:
+        """*content* encrypted under this submission's key, bound to its id and *name*."""
+        return self.cipher.seal(self.row.submission_id, name, content)
+
+    def open(self, name: str, sealed: bytes) -> bytes:
+        """The inverse of `seal`."""
+        return self.cipher.open_record(self.row.submission_id, name, sealed)
+
+    def mark(self, receipt_body: bytes) -> bytes:
+        """A keyed hash by which the same receipt is known again, and nothing else."""
+        return hmac.digest(self.key, b"acuse/receipt/v1\0" + receipt_body, "sha256")[:16]
+
+
+class WorkSet:
+    """Every `Work` in memory, found by row id or by the operator's message id."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._pinned: dict[int, Work] = {}
+        self._idle: OrderedDict[int, Work] = OrderedDict()
+        #: Submissions that are held or queued; the configured limit is on these.
+        self.waiting = 0
+        self._by_key: dict[tuple[str, str], list[tuple[Work, SegmentRow]]] = {}
+
+    def add(self, work: Work) -> None:
+        """Take in a submission that was just made."""
+        self._idle[work.row.id] = work
+
+    def get(self, row_id: int) -> Work:
+        """The submission with that row id, from memory or from the file."""
+        work = self._pinned.get(row_id) or self._idle.get(row_id)
+        if work is not None:
+            return work
+        row = self._store.submission(row_id)
+        if row is None:
+            raise StorageError(
+                f"submission row {row_id} is missing",
+                hint="stop the daemon and run `acuse ledger verify`",
+                row=row_id,
+            )
+        work = self._load(row)
+        self._idle[row_id] = work
+        return work
+
+    def by_submission_id(self, submission_id: str) -> Work | None:
+        """The submission with that public id."""
+        row = self._store.submission_by_id(submission_id)
+        return None if row is None else self.get(row.id)
+
+    def pin(self, work: Work) -> None:
+        """Keep *work* in memory until as many `unpin`s."""
+        work.pinned += 1
+        if work.pinned == 1:
+            self._idle.pop(work.row.id, None)
+            self._pinned[work.row.id] = work
+
+    def unpin(self, work: Work) -> None:
+        """Give back one `pin`."""
+        work.pinned -= 1
+        if work.pinned == 0:
+            del self._pinned[work.row.id]
+            self._idle[work.row.id] = work
+
+    def remember_key(self, work: Work, segment: SegmentRow) -> None:
+        """Know *segment* by the message id the operator gave it."""
+        if segment.operator is not None and segment.match_key is not None:
+            known = self._by_key.setdefault((segment.operator, segment.match_key), [])
+            known.append((work, segment))
+
+    def by_match_key(self, operator: str, match_key: str) -> list[tuple[Work, SegmentRow]]:
+        """Segments an operator answered with that message id, latest first."""
+        known = self._by_key.get((operator, match_key))
+        if known is not None:
+            return known[::-1]
+        found = []
+        for row in self._store.segments_by_key(operator, match_key):
+            work = self.get(row.submission)
+            found.append((work, work.segments[row.number - 1]))
+        return found
+
+    def trim(self) -> None:
+        """Forget the submissions idle for longest; only between batches."""
+        while len(self._idle) > _IDLE_LIMIT:
+            _, work = self._idle.popitem(last=False)
+            for segment in work.segments:
+                if segment.operator is not None and segment.match_key is not None:
+                    self._by_key.pop((segment.operator, segment.match_key), None)
+
+    def _load(self, row: SubmissionRow) -> Work:
+        if row.key is None or row.request is None:
+            raise StorageError(
+                f"the content of submission {row.submission_id} was erased",
+                hint="its proof still verifies: `acuse bundle`",
+                submission_id=row.submission_id,
+            )
+        key = self._vault.unwrap(row.key, row.submission_id, row.month)
+        cipher = ContentCipher(key)
+        request = cipher.open_record(row.submission_id, "request", row.request)
+        return Work(
+            row,
+            key,
+            cipher,
+            Request.from_bytes(request),
+            self._store.segments(row.id),
+            events=self._events(row.last_seq),
+            marks={r.mark: r.seq for r in self._store.receipts(row.id) if r.duplicate_of is None},
+        )
+
+    def _events(self, last_seq: int) -> list[tuple[int, str]]:
+        """Walk `mprev` back from the last entry of a submission."""
+        events = []
+        seq: int | None = last_seq
+        while seq is not None:
+            entry = self._store.entry(seq)
+            events.append((seq, merkle.leaf_hash(entry).hex()))
+            seq = canonical.decode(entry).get("mprev")
+        return events[::-1]
+
+
+def orphan_key(vault: Vault, receipt: ReceiptRow) -> bytes:
+    """The opened key of a receipt that has one of its own."""
+    if receipt.key is None:
+        raise StorageError(
+            f"receipt {receipt.id} has no key",
+            hint="stop the daemon and run `acuse ledger verify`",
+            receipt=receipt.id,
+        )
+    return vault.unwrap(receipt.key, f"receipt:{receipt.id}", receipt.month)

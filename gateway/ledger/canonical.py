@@ -1,0 +1,133 @@
+"""The one byte form of every hashed object: RFC 8785 restricted to what needs no floats.
+
+An entry is an object with ASCII keys whose values are strings, integers below 2^53, booleans,
+null, arrays or objects. On that subset Python's C encoder with sorted keys and no white space is
+exactly RFC 8785 (keys sorted by UTF-16 unit, control characters as the shortest escape).
+Bytes are hashed as they were stored and never re-encoded to be hashed; `decode` re-encodes only
+to insist that what it read was canonical.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gateway.errors import DataError
+
+MAX_ENTRY_BYTES = 1 << 20
+#: Nesting of objects and arrays; ours reach 4. It bounds the recursion of every JSON reader.
+MAX_DEPTH = 32
+#: Integers stay exact in every JSON reader, JavaScript's included, below this.
+INTEGER_LIMIT = 1 << 53
+
+_INTEGER_DIGITS = len(str(INTEGER_LIMIT))
+# Strings first, so that brackets inside them are no brackets; possessive, so that an
+# unterminated string costs one pass and not one for each quote in it.
+_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def refusal(message: str, *, reason: str = "canonical") -> DataError:
+    """The error of every pure check; `fields["reason"]` is a reason word of LEDGER section 5."""
+    return DataError(message, reason=reason)
+
+
+_encode_text = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,
+).encode
+
+
+def encode(value: object) -> bytes:
+    """The canonical bytes of *value*, which the caller made of the permitted types.
+
+    Floats and integers from 2^53 are the caller's defect: they are encoded here (checking would
+    cost more than encoding) and refused by `decode`.
+
+    Raises:
+        DataError: a string holds a lone surrogate, or a float is NaN or infinite.
+    """
+    try:
+        return _encode_text(value).encode()
+    except UnicodeEncodeError:
+        raise refusal("a string holds a lone surrogate, which has no UTF-8 form") from None
+    except ValueError:
+        raise refusal("NaN and infinity have no JSON form") from None
+
+
+def check_depth(text: str, limit: int = MAX_DEPTH) -> None:
+    """Refuse JSON nested deeper than *limit* before any recursive reader sees it.
+
+    Raises:
+        DataError: deeper than *limit*.
+    """
+    if text.count("[") + text.count("{") <= limit:
+        return
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        mark = token[0]
+        if mark in ("[", "{"):
+            depth += 1
+            if depth > limit:
+                raise refusal(f"nested deeper than {limit}")
+        elif mark in ("]", "}"):
+            depth -= 1
+
+
+def _integer(text: str) -> int:
+    if len(text) > _INTEGER_DIGITS + 1 or abs(value := int(text)) >= INTEGER_LIMIT:
+        raise refusal("an integer is 2^53 or beyond")
+    return value
+
+
+def _no_float(text: str) -> float:
+    raise refusal(f"{text[:20]} is not an integer")
+
+
+_decode_text = json.JSONDecoder(
+    parse_int=_integer, parse_float=_no_float, parse_constant=_no_float
+).decode
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """The object whose canonical form *data* is; nothing else is accepted.
+
+    Duplicate keys, white space, other key orders and other escapes need no check of their own:
+    re-encoding what was read does not give them back.
+
+    Raises:
+        DataError: not canonical; `fields["reason"]` is "canonical".
+    """
+    if len(data) > MAX_ENTRY_BYTES:
+        raise refusal(f"{len(data)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise refusal("not UTF-8") from None
+    check_depth(text)
+    try:
+        value = _decode_text(text)
+    except json.JSONDecodeError as error:
+        raise refusal(f"not JSON: {error.msg} at character {error.pos}") from None
+    if type(value) is not dict:
+        raise refusal("not an object")
+    if encode(value) != data:
+        raise refusal("not in canonical form")
+    if not text.isascii():
+        _check_keys(value)
+    return value
+
+
+def _check_keys(value: object) -> None:
+    """Refuse a non-ASCII key at any depth (depth is bounded by `check_depth`)."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not key.isascii():
+                raise refusal("a key is not ASCII")
+            _check_keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_keys(inner)

@@ -1,0 +1,222 @@
+"""Reading the ledger file, beside a running daemon or without one; nothing here writes.
+
+Used by the daemon for questions, by the command line when the daemon is down, and by
+`acuse ledger verify`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from gateway.errors import StorageError
+from gateway.ledger import canonical
+from gateway.ledger.files import require_version, storage_errors
+from gateway.ledger.tiles import stored_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_PAGE = 500
+
+
+class Reader:
+    """A read-only view of a ledger file; each question sees the last commit."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file at *path*.
+
+        Raises:
+            StorageError: missing, not a ledger, of a newer schema, or damaged.
+        """
+        self.path = path
+        if not path.is_file():
+            raise StorageError(
+                f"there is no ledger file {path}",
+                hint="gateway.data_dir must name the data directory of the daemon",
+                file=str(path),
+            )
+        with storage_errors(path):
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=5,
+            )
+            require_version(self._connection, path)
+            self._database = Database(self._connection)
+            row = self._connection.execute("SELECT origin FROM log").fetchone()
+        if row is None:
+            raise StorageError(
+                f"the ledger file {path} was never used", hint="start the daemon once: acuse serve"
+            )
+        self.origin = str(row[0])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    # -- the ledger ----------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many entries are committed."""
+        with storage_errors(self.path):
+            row = self._connection.execute("SELECT max(seq) FROM entries").fetchone()
+        return 0 if row[0] is None else int(row[0]) + 1
+
+    def entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """The exact bytes of the entries from *start* up to *stop*, streamed."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT entry FROM entries WHERE seq>=? AND seq<? ORDER BY seq", (start, stop)
+            )
+            for (entry,) in cursor:
+                yield bytes(entry)
+
+    def entry(self, seq: int) -> bytes:
+        """The exact bytes of one entry."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT entry FROM entries WHERE seq=?", (seq,)
+            ).fetchone()
+        if row is None:
+            raise StorageError(
+                f"ledger entry {seq} is missing", hint="run `acuse ledger verify`", seq=seq
+            )
+        return bytes(row[0])
+
+    def entries_of(self, last_seq: int) -> list[tuple[int, bytes]]:
+        """Every entry of the submission whose latest one is *last_seq*, in order."""
+        found = []
+        seq: int | None = last_seq
+        while seq is not None:
+            entry = self.entry(seq)
+            found.append((seq, entry))
+            seq = canonical.decode(entry).get("mprev")
+        return found[::-1]
+
+    def tile(self, level: int, index: int, size: int) -> bytes:
+        """The hashes of a tile of the tree over *size* entries."""
+        with storage_errors(self.path):
+            return stored_tile(self._connection, level, index, size)
+
+    def checkpoints(self) -> Iterator[str]:
+        """Every stored checkpoint note, smallest first."""
+        for row in self._query("SELECT note FROM checkpoints ORDER BY size", {}):
+            yield row["note"]
+
+    def last_checkpoint(self) -> dict[str, Any] | None:
+        """`size`, `made_ms` and `note` of the latest checkpoint."""
+        return self._one("SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1", {})
+
+    def party(self, digest: str) -> str | None:
+        """The canonical JSON behind a hash that entries carry."""
+        row = self._one("SELECT body FROM parties WHERE hash=:hash", {"hash": digest})
+        return None if row is None else str(row["body"])
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def submission(self, submission_id: str) -> dict[str, Any] | None:
+        """The row of a submission, by its public id."""
+        return self._one("SELECT * FROM submissions WHERE submission_id=:id", {"id": submission_id})
+
+    def submissions(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Rows of submissions, newest first, page by page.
+
+        Filters, all optional: `state`, `operator`, `brand`, `person` (keyed hash), `since_ms`,
+        `until_ms` (of `submitted_ms`, half-open), `limit`.
+        """
+        conditions = ["id<:before"]
+        for name, condition in _CONDITIONS.items():
+            if filters.get(name) is not None:
+                conditions.append(condition)
+        left = filters.get("limit")
+        before = 1 << 62
+        while left is None or left > 0:
+            page = list(
+                self._query(
+                    f"SELECT * FROM submissions WHERE {' AND '.join(conditions)}"
+                    " ORDER BY id DESC LIMIT :page",
+                    {
+                        **filters,
+                        "before": before,
+                        "page": _PAGE if left is None else min(left, _PAGE),
+                    },
+                )
+            )
+            yield from page
+            if len(page) < _PAGE:
+                return
+            before = page[-1]["id"]
+            left = None if left is None else left - len(page)
+
+    def segments(self, submission: int) -> list[dict[str, Any]]:
+        """Rows of the segments of a submission, by number."""
+        return list(
+            self._query(
+                "SELECT * FROM segments WHERE submission=:id ORDER BY number", {"id": submission}
+            )
+        )
+
+    def receipts(self, submission: int) -> list[dict[str, Any]]:
+        """Rows of the receipts tied to a submission, in order of arrival."""
+        return list(
+            self._query(
+                "SELECT * FROM receipts WHERE submission=:id ORDER BY id", {"id": submission}
+            )
+        )
+
+    def count_open(self) -> dict[str, int]:
+        """How many open submissions there are of each state."""
+        rows = self._query(
+            "SELECT state, count(*) AS n FROM submissions WHERE closed_ms IS NULL GROUP BY state",
+            {},
+        )
+        return {row["state"]: row["n"] for row in rows}
+
+    def count_orphans(self) -> int:
+        """How many receipts are tied to nothing."""
+        row = self._one(
+            "SELECT count(*) AS n FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL",
+            {},
+        )
+        return 0 if row is None else int(row["n"])
+
+    def oldest(self, state: str) -> dict[str, Any] | None:
+        """The open submission of a state that is due first."""
+        return self._one(
+            "SELECT * FROM submissions WHERE closed_ms IS NULL AND state=:state"
+            " ORDER BY due_ms, id LIMIT 1",
+            {"state": state},
+        )
+
+    def optouts(self, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Opt-outs, newest first."""
+        return self._query(
+            "SELECT * FROM optouts ORDER BY id DESC LIMIT :limit",
+            {"limit": -1 if limit is None else limit},
+        )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _query(self, sql: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        with storage_errors(self.path):
+            yield from self._database.query(sql, dict(values))
+
+    def _one(self, sql: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        return next(iter(self._query(sql, values)), None)
+
+
+_CONDITIONS = {
+    "state": "state=:state",
+    "operator": "operator=:operator",
+    "brand": "brand=:brand",
+    "person": "id IN (SELECT id FROM submissions WHERE person=:person)",
+    "since_ms": "submitted_ms>=:since_ms",
+    "until_ms": "submitted_ms<:until_ms",
+}

@@ -1,0 +1,164 @@
+"""The mutable rows the daemon works on; the store writes each changed one once per batch.
+
+All text that could identify somebody is ciphertext here (`request`, `submit`, `response`, `raw`)
+or a keyed hash (`person`, `mark`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a submission stands (CONTRACT, `state`)."""
+
+    HELD = "held"
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    DELIVERED_TO_OPERATOR = "delivered_to_operator"
+    UNDELIVERED = "undelivered"
+    EXPIRED = "expired"
+    DELETED = "deleted"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    UNCONFIRMED = "unconfirmed"
+    ERASED = "erased"
+
+
+class Outcome(StrEnum):
+    """What an attempt at a segment came to (CONTRACT, `outcome`); `sending` is stored only."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True, eq=False)
+class SubmissionRow:
+    """One row of `submissions`. `key` is wrapped; `month` names the key it is wrapped with."""
+
+    id: int
+    submission_id: str
+    state: State
+    category: str
+    brand: str
+    ref: str | None
+    person: bytes
+    month: str
+    key: bytes | None
+    request: bytes | None
+    encoding: str
+    parts: int
+    submitted_ms: int
+    expires_ms: int | None = None
+    operator: str | None = None
+    due_ms: int = 0
+    closed_ms: int | None = None
+    last_seq: int = -1
+    seal_seq: int | None = None
+    reason: str | None = None
+    attempts: str | None = None
+    contradicted: int = 0
+
+    def __post_init__(self) -> None:
+        # The file gives text; states are compared by identity everywhere.
+        self.state = State(self.state)
+
+
+@dataclass(slots=True, eq=False)
+class SegmentRow:
+    """One row of `segments`: one `submit_sm`'s worth of a submission, counted from 1."""
+
+    id: int
+    submission: int
+    number: int
+    outcome: Outcome = Outcome.PENDING
+    operator: str | None = None
+    bind: str | None = None
+    message_id: str | None = None
+    match_key: str | None = None
+    command_status: int | None = None
+    sent_ms: int | None = None
+    answered_ms: int | None = None
+    final: str | None = None
+    submit: bytes | None = None
+    response: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.outcome = Outcome(self.outcome)
+
+
+@dataclass(slots=True, eq=False)
+class ReceiptRow:
+    """One row of `receipts`. Without `submission` it is an orphan, with a `key` of its own."""
+
+    id: int
+    submission: int | None
+    segment: int | None
+    operator: str
+    bind: str
+    match_key: str | None
+    message_state: str
+    final: int
+    error: str | None
+    network_error_code: str | None
+    received_ms: int
+    done_ms: int | None
+    conflict: int
+    duplicate_of: int | None
+    seq: int
+    mark: bytes
+    month: str
+    key: bytes | None
+    raw: bytes | None
+
+
+@dataclass(slots=True, eq=False)
+class InboundRow:
+    """One row of `inbound`: a message from a handset, kept as it came."""
+
+    id: int
+    operator: str
+    bind: str
+    received_ms: int
+    month: str
+    key: bytes
+    raw: bytes
+
+
+@dataclass(slots=True, eq=False)
+class OptoutRow:
+    """One row of `optouts`; `brand` is empty for all brands."""
+
+    id: int
+    person: bytes
+    brand: str
+    added_ms: int
+    source: str
+    seq: int
+    month: str
+    key: bytes
+    number: bytes
+
+
+Row = SubmissionRow | SegmentRow | ReceiptRow | InboundRow | OptoutRow
+
+TABLES: dict[type[Row], str] = {
+    SubmissionRow: "submissions",
+    SegmentRow: "segments",
+    ReceiptRow: "receipts",
+    InboundRow: "inbound",
+    OptoutRow: "optouts",
+}
+
+
+def columns(kind: type[Row]) -> tuple[str, ...]:
+    """The columns of a kind of row, in the order of its fields."""
+    return tuple(field.name for field in fields(kind))

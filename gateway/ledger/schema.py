@@ -1,0 +1,84 @@
+"""The tables of the ledger file, by version, forward only.
+
+`entries` and `tiles` are the ledger; everything else can be read faster there but proves nothing.
+Personal data stands in no column in clear: content is AES-GCM ciphertext under a key of its
+submission, a person is a keyed hash. Indexes are few on purpose: each one costs every message.
+
+`due_ms` is the instant at which something has to happen to an open submission: release of a held
+one, confirmation deadline of an accepted one; 0 while it is queued or being sent, so that
+`submissions_open` lists a queue in order of arrival.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils.db import Database
+
+#: "ACUS": tells an Acuse ledger from any other SQLite file.
+APPLICATION_ID = 0x41435553
+#: The schema this program writes; kept in `PRAGMA user_version`.
+SCHEMA_VERSION = 1
+
+migrations = Migrations("acuse")
+
+_TABLES = (
+    "CREATE TABLE log (origin TEXT PRIMARY KEY, created_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE entries (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
+    # Only full tiles (256 hashes, c2sp.org/tlog-tiles); the right edge is rebuilt from entries.
+    # `root` stands before `hashes` so that reading roots does not follow overflow pages.
+    """CREATE TABLE tiles (level INTEGER NOT NULL, idx INTEGER NOT NULL, root BLOB NOT NULL,
+        hashes BLOB NOT NULL, PRIMARY KEY (level, idx)) STRICT""",
+    """CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, made_ms INTEGER NOT NULL,
+        note TEXT NOT NULL) STRICT""",
+    # Issuer, sender and operator objects by the hash entries carry: what was true when it was
+    # sealed can be shown later, whatever the configuration says by then.
+    "CREATE TABLE parties (hash TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT",
+    """CREATE TABLE submissions (
+        id INTEGER PRIMARY KEY, submission_id TEXT NOT NULL, state TEXT NOT NULL,
+        category TEXT NOT NULL, brand TEXT NOT NULL, ref TEXT, person BLOB NOT NULL,
+        month TEXT NOT NULL, key BLOB, request BLOB, encoding TEXT NOT NULL, parts INTEGER NOT NULL,
+        submitted_ms INTEGER NOT NULL, expires_ms INTEGER, operator TEXT, due_ms INTEGER NOT NULL,
+        closed_ms INTEGER, last_seq INTEGER NOT NULL, seal_seq INTEGER, reason TEXT, attempts TEXT,
+        contradicted INTEGER NOT NULL) STRICT""",
+    "CREATE UNIQUE INDEX submissions_by_id ON submissions (submission_id)",
+    "CREATE UNIQUE INDEX submissions_by_ref ON submissions (brand, ref) WHERE ref IS NOT NULL",
+    "CREATE INDEX submissions_open ON submissions (state, due_ms, id) WHERE closed_ms IS NULL",
+    # Appended in order of arrival and scanned on the rare question by recipient: an index led by
+    # `person` would be written at a random place for every message.
+    "CREATE INDEX submissions_person ON submissions (id, person)",
+    """CREATE TABLE segments (
+        id INTEGER PRIMARY KEY, submission INTEGER NOT NULL, number INTEGER NOT NULL,
+        outcome TEXT NOT NULL, operator TEXT, bind TEXT, message_id TEXT, match_key TEXT,
+        command_status INTEGER, sent_ms INTEGER, answered_ms INTEGER, final TEXT,
+        submit BLOB, response BLOB) STRICT""",
+    "CREATE INDEX segments_by_submission ON segments (submission)",
+    "CREATE INDEX segments_by_match_key ON segments (match_key) WHERE match_key IS NOT NULL",
+    """CREATE TABLE receipts (
+        id INTEGER PRIMARY KEY, submission INTEGER, segment INTEGER, operator TEXT NOT NULL,
+        bind TEXT NOT NULL, match_key TEXT, message_state TEXT NOT NULL, final INTEGER NOT NULL,
+        error TEXT, network_error_code TEXT, received_ms INTEGER NOT NULL, done_ms INTEGER,
+        conflict INTEGER NOT NULL, duplicate_of INTEGER, seq INTEGER NOT NULL, mark BLOB NOT NULL,
+        month TEXT NOT NULL, key BLOB, raw BLOB) STRICT""",
+    "CREATE INDEX receipts_by_submission ON receipts (submission) WHERE submission IS NOT NULL",
+    "CREATE INDEX receipts_orphaned ON receipts (operator, match_key) WHERE submission IS NULL",
+    # What a handset sent us that is not a receipt: kept whole before it is answered.
+    """CREATE TABLE inbound (
+        id INTEGER PRIMARY KEY, operator TEXT NOT NULL, bind TEXT NOT NULL,
+        received_ms INTEGER NOT NULL, month TEXT NOT NULL, key BLOB, raw BLOB) STRICT""",
+    """CREATE TABLE optouts (
+        id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL,
+        added_ms INTEGER NOT NULL, source TEXT NOT NULL, seq INTEGER NOT NULL,
+        month TEXT NOT NULL, key BLOB, number BLOB) STRICT""",
+    "CREATE UNIQUE INDEX optouts_by_person ON optouts (person, brand)",
+)
+
+
+@migrations()
+def v1_first_landing(db: Database) -> None:
+    """Everything of schema version 1."""
+    for statement in _TABLES:
+        db.execute(statement)

@@ -1,0 +1,422 @@
+"""The one writer of the ledger file: batches in, one durable commit out.
+
+A batch is: `append` entries and `put` rows in memory, `flush` them as SQL on the caller's thread,
+`commit` (the only call that waits for the disk, so the only one worth a thread hop). Nothing of a
+batch is visible to anybody before its commit; `rollback` undoes it, the tree in memory included.
+
+Order of durability: `commit` returns only after SQLite's WAL is synced (`synchronous=FULL`).
+Before that nothing of the batch may be answered to a submitter or to an operator.
+
+Only this connection writes and checkpoints: SQLite before 3.51.3 can corrupt a WAL that two
+connections reset at the same time. Readers open the file with `mode=ro`.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from sqlite_utils import Database
+
+from gateway.errors import StorageError
+from gateway.ledger import canonical, merkle
+from gateway.ledger.entry import time_text
+from gateway.ledger.files import open_file, read_tail, storage_errors
+from gateway.ledger.rows import (
+    TABLES,
+    OptoutRow,
+    ReceiptRow,
+    Row,
+    SegmentRow,
+    SubmissionRow,
+    columns,
+)
+from gateway.ledger.schema import migrations
+from gateway.ledger.tiles import stored_tile
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, OptoutRow)
+
+#: What may change after a row was inserted; the rest is written once.
+_MUTABLE: dict[type[Row], tuple[str, ...]] = {
+    SubmissionRow: (
+        "state",
+        "operator",
+        "due_ms",
+        "closed_ms",
+        "last_seq",
+        "seal_seq",
+        "reason",
+        "attempts",
+        "contradicted",
+    ),
+    SegmentRow: (
+        "outcome",
+        "operator",
+        "bind",
+        "message_id",
+        "match_key",
+        "command_status",
+        "sent_ms",
+        "answered_ms",
+        "final",
+        "submit",
+        "response",
+    ),
+    ReceiptRow: ("submission", "segment", "seq", "mark", "month", "key", "raw", "duplicate_of"),
+    OptoutRow: ("added_ms", "source", "seq", "month", "key", "number"),
+}
+
+
+def _insert(kind: type[Row]) -> str:
+    names = columns(kind)
+    return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+def _update(kind: type[Row]) -> str:
+    return f"UPDATE {TABLES[kind]} SET {', '.join(f'{n}=?' for n in _MUTABLE[kind])} WHERE id=?"
+
+
+_INSERT = {kind: (_insert(kind), attrgetter(*columns(kind))) for kind in TABLES}
+_UPDATE = {kind: (_update(kind), attrgetter(*_MUTABLE[kind], "id")) for kind in _MUTABLE}
+
+
+class Appended(NamedTuple):
+    """Where an entry landed: its `seq` and its leaf hash."""
+
+    seq: int
+    leaf: bytes
+
+
+class Store:
+    """The ledger file, open for writing. One per data directory (the caller holds the lock)."""
+
+    def __init__(self, connection: sqlite3.Connection, origin: str, path: Path) -> None:
+        self.origin = origin
+        self.path = path
+        self.commits = 0
+        self.last_leaf = bytes(32)
+        self.last_t_ms = 0
+        self.checkpoint_size = 0
+        self.checkpoint_ms: int | None = None
+        self.frontier = merkle.Frontier()
+        self._connection = connection
+        self._entries: list[tuple[int, bytes]] = []
+        self._tiles: list[tuple[int, int, bytes, bytes]] = []
+        self._checkpoints: list[tuple[int, int, str]] = []
+        self._new: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
+        self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in _MUTABLE}
+        self._removed_optouts: list[tuple[int]] = []
+        self._parties: dict[str, str] = {}
+        self._fresh: set[int] = set()
+        self._refs: dict[tuple[str, str], SubmissionRow] = {}
+        self._load_edge()
+
+    @classmethod
+    def open(cls, path: Path, origin: str, *, now_ms: int) -> Store:
+        """Open or create the ledger file at *path* for the log *origin*.
+
+        Raises:
+            StorageError: not an Acuse ledger, of a newer schema, truncated, damaged at its end,
+                of another origin, or not readable and writable here.
+        """
+        with storage_errors(path):
+            connection = open_file(path)
+            database = Database(connection)
+            migrations.apply(database)
+            known = [row["origin"] for row in database["log"].rows]
+            if not known:
+                database.table("log").insert({"origin": origin, "created_ms": now_ms})
+            elif known != [origin]:
+                raise StorageError(
+                    f"the ledger in {path} is the log {known[0]!r}, not {origin!r}",
+                    hint="gateway.name and ledger.epoch make the origin: set them back, or give"
+                    " the new log a data_dir of its own",
+                    setting="ledger.epoch",
+                )
+            return cls(connection, origin, path)
+
+    # -- the ledger ----------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Entries in the log, those of the open batch included; also the next entry's `seq`."""
+        return self.frontier.size
+
+    def append(self, event: str, t_ms: int, body: dict[str, Any]) -> Appended:
+        """Add one entry to the batch. *body* holds the event's own keys (LEDGER section 2).
+
+        *t_ms* must not be earlier than the previous entry's: `DaemonClock` sees to that.
+        """
+        assert t_ms >= self.last_t_ms, "the ledger's clock ran backwards"
+        seq = self.frontier.size
+        body["v"] = 1
+        body["log"] = self.origin
+        body["seq"] = seq
+        body["prev"] = self.last_leaf.hex()
+        body["t"] = time_text(t_ms)
+        body["ev"] = event
+        entry = canonical.encode(body)
+        leaf = merkle.leaf_hash(entry)
+        for level, index, hashes in self.frontier.append(leaf):
+            self._tiles.append((level, index, merkle.tile_root(hashes), hashes))
+        self._entries.append((seq, entry))
+        self.last_leaf = leaf
+        self.last_t_ms = t_ms
+        return Appended(seq, leaf)
+
+    def put_checkpoint(self, size: int, made_ms: int, note: str) -> None:
+        """Keep a signed checkpoint with the batch."""
+        self._checkpoints.append((size, made_ms, note))
+        self.checkpoint_size = size
+        self.checkpoint_ms = made_ms
+
+    def last_note(self) -> str | None:
+        """The latest signed checkpoint that is stored."""
+        row = self._connection.execute(
+            "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        """The hashes of a tile, from the edge in memory or from the file (between batches)."""
+        edge = self.frontier.tile(level, index)
+        if edge is not None:
+            return edge
+        return stored_tile(self._connection, level, index, self.frontier.size)
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def next_id(self, kind: type[Row]) -> int:
+        """A row id nobody has."""
+        self._last_id[kind] += 1
+        return self._last_id[kind]
+
+    def put_new(self, row: Row) -> None:
+        """Insert *row* with the batch; later changes to it in the same batch go along."""
+        self._new[type(row)].append(row)
+        self._fresh.add(id(row))
+        if type(row) is SubmissionRow and row.ref is not None:
+            self._refs[row.brand, row.ref] = row
+
+    def put(self, row: SubmissionRow | SegmentRow | ReceiptRow | OptoutRow) -> None:
+        """Write the changes of *row* with the batch."""
+        if id(row) not in self._fresh:
+            self._changed[type(row)][row.id] = row
+
+    def put_party(self, digest: str, body: str) -> None:
+        """Keep the object behind a hash that entries carry."""
+        self._parties[digest] = body
+
+    def remove_optout(self, row_id: int) -> None:
+        """Take an opt-out away with the batch."""
+        self._removed_optouts.append((row_id,))
+
+    # -- the batch -----------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Turn the batch into SQL in an open transaction. False: there was nothing to write."""
+        if not (
+            self._entries
+            or self._checkpoints
+            or self._removed_optouts
+            or self._parties
+            or any(self._new.values())
+            or any(self._changed.values())
+        ):
+            return False
+        with storage_errors(self.path):
+            run = self._connection.executemany
+            self._connection.execute("BEGIN IMMEDIATE")
+            run("INSERT INTO entries (seq, entry) VALUES (?, ?)", self._entries)
+            if self._tiles:
+                run("INSERT INTO tiles (level, idx, root, hashes) VALUES (?,?,?,?)", self._tiles)
+            if self._checkpoints:
+                run(
+                    "INSERT OR REPLACE INTO checkpoints (size, made_ms, note) VALUES (?,?,?)",
+                    self._checkpoints,
+                )
+            for kind, rows in self._new.items():
+                if rows:
+                    statement, values = _INSERT[kind]
+                    run(statement, map(values, rows))
+            for kind, changed in self._changed.items():
+                if changed:
+                    statement, values = _UPDATE[kind]
+                    run(statement, map(values, changed.values()))
+            if self._parties:
+                run(
+                    "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
+                    self._parties.items(),
+                )
+            if self._removed_optouts:
+                run("DELETE FROM optouts WHERE id=?", self._removed_optouts)
+        return True
+
+    def commit(self) -> None:
+        """Make the flushed batch durable; may run in another thread while nobody else calls.
+
+        Raises:
+            StorageError: the disk is full or failed; the batch is not durable, or it is unknown
+                whether it is. The caller must answer nothing of it.
+        """
+        with storage_errors(self.path):
+            self._connection.execute("COMMIT")
+        self.commits += 1
+        self._forget()
+
+    def rollback(self) -> None:
+        """Undo the open batch: file, tree and ids are again as after the last commit."""
+        with storage_errors(self.path):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        self._forget()
+        self._load_edge()
+
+    def close(self) -> None:
+        """Fold the WAL back into the file and close."""
+        with storage_errors(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+
+    def abandon(self) -> None:
+        """Close as a crash would: what is not committed is lost, the WAL stays as it is."""
+        self._connection.close()
+
+    # -- reads of the hot path (between commits, on the writer's connection) -------------------
+
+    def submission(self, row_id: int) -> SubmissionRow | None:
+        """The submission with that row id."""
+        return next(iter(self._rows(SubmissionRow, "id=?", (row_id,))), None)
+
+    def submission_by_id(self, submission_id: str) -> SubmissionRow | None:
+        """The submission with that public id."""
+        return next(iter(self._rows(SubmissionRow, "submission_id=?", (submission_id,))), None)
+
+    def submission_by_ref(self, brand: str, ref: str) -> SubmissionRow | None:
+        """The submission a brand gave that reference, one of the open batch included."""
+        waiting = self._refs.get((brand, ref))
+        if waiting is not None:
+            return waiting
+        return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
+
+    def open_ids(self, state: str, *, due_ms: int, after_id: int = 0, limit: int) -> list[int]:
+        """Row ids of open submissions of a state that are due, soonest due first."""
+        cursor = self._connection.execute(
+            "SELECT id FROM submissions WHERE closed_ms IS NULL AND state=? AND due_ms<=?"
+            " AND id>? ORDER BY due_ms, id LIMIT ?",
+            (state, due_ms, after_id, limit),
+        )
+        return [row[0] for row in cursor]
+
+    def next_due_ms(self, state: str) -> int | None:
+        """The soonest `due_ms` of the open submissions of a state."""
+        row = self._connection.execute(
+            "SELECT min(due_ms) FROM submissions WHERE closed_ms IS NULL AND state=?", (state,)
+        ).fetchone()
+        value: int | None = row[0]
+        return value
+
+    def count_open(self) -> dict[str, int]:
+        """How many open submissions there are of each state."""
+        cursor = self._connection.execute(
+            "SELECT state, count(*) FROM submissions WHERE closed_ms IS NULL GROUP BY state"
+        )
+        return dict(cursor.fetchall())
+
+    def segments(self, submission: int) -> list[SegmentRow]:
+        """The segments of a submission, by number."""
+        return self._rows(SegmentRow, "submission=? ORDER BY number", (submission,))
+
+    def segments_by_key(self, operator: str, match_key: str) -> list[SegmentRow]:
+        """Segments an operator answered with that message id, latest first."""
+        return self._rows(
+            SegmentRow, "match_key=? AND operator=? ORDER BY sent_ms DESC", (match_key, operator)
+        )
+
+    def receipts(self, submission: int) -> list[ReceiptRow]:
+        """The receipts tied to a submission, in order of arrival."""
+        return self._rows(ReceiptRow, "submission=? ORDER BY id", (submission,))
+
+    def orphans(self, operator: str, match_key: str) -> list[ReceiptRow]:
+        """Receipts of an operator that named that message id and matched nothing yet."""
+        return self._rows(
+            ReceiptRow,
+            "submission IS NULL AND operator=? AND match_key=? ORDER BY id",
+            (operator, match_key),
+        )
+
+    def count_orphans(self) -> int:
+        """How many receipts are tied to nothing."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
+        ).fetchone()
+        return int(row[0])
+
+    def optouts(self, person: bytes) -> list[OptoutRow]:
+        """The opt-outs of a person, of whatever brand, those of the open batch included."""
+        if not self._last_id[OptoutRow]:
+            return []  # nobody ever opted out: spare the look-up, there are two for each message
+        gone = {row_id for (row_id,) in self._removed_optouts}
+        stored = self._rows(OptoutRow, "person=?", (person,))
+        fresh = [
+            row
+            for row in self._new[OptoutRow]
+            if isinstance(row, OptoutRow) and row.person == person
+        ]
+        return [row for row in stored + fresh if row.id not in gone]
+
+    def entry(self, seq: int) -> bytes:
+        """The exact bytes of a committed entry."""
+        row = self._connection.execute("SELECT entry FROM entries WHERE seq=?", (seq,)).fetchone()
+        if row is None:
+            raise StorageError(
+                f"ledger entry {seq} is missing from {self.path}",
+                hint="stop the daemon and run `acuse ledger verify`",
+                seq=seq,
+            )
+        return bytes(row[0])
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _rows(self, kind: type[_Row], where: str, values: Iterable[object]) -> list[_Row]:
+        query = f"SELECT {', '.join(columns(kind))} FROM {TABLES[kind]} WHERE {where}"
+        return [kind(*row) for row in self._connection.execute(query, tuple(values))]
+
+    def _forget(self) -> None:
+        self._entries.clear()
+        self._tiles.clear()
+        self._checkpoints.clear()
+        self._removed_optouts.clear()
+        self._parties.clear()
+        self._fresh.clear()
+        self._refs.clear()
+        for rows in self._new.values():
+            rows.clear()
+        for changed in self._changed.values():
+            changed.clear()
+
+    def _load_edge(self) -> None:
+        """Take the right edge of the tree, the last entry and the row ids from the file.
+
+        The entries of the edge are checked to chain: a file that lost or changed its end must not
+        be continued.
+        """
+        with storage_errors(self.path):
+            tail = read_tail(self._connection)
+            self.frontier = merkle.Frontier.restore(
+                tail.size,
+                lambda level, index: stored_tile(self._connection, level, index, tail.size),
+            )
+            self.last_leaf = tail.last_leaf
+            self.last_t_ms = tail.last_t_ms
+            self.checkpoint_size = tail.checkpoint_size
+            self.checkpoint_ms = tail.checkpoint_ms
+            self._last_id: dict[type[Row], int] = {}
+            for kind, table in TABLES.items():
+                row = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
+                self._last_id[kind] = row[0] or 0

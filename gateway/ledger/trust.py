@@ -1,0 +1,337 @@
+"""Who vouches for a checkpoint: the log's key, witnesses, time stamps, and what was known before
+(steps "checkpoint" to "since" of LEDGER section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.errors import DataError
+from gateway.ledger.entry import time_ms, time_text
+from gateway.ledger.merkle import EMPTY_ROOT, verify_consistency
+from gateway.ledger.note import (
+    COSIGNATURE,
+    ED25519,
+    Checkpoint,
+    SignatureLine,
+    Verifier,
+    cosigned_at_s,
+    decode_base64,
+    verified_by,
+)
+from gateway.ledger.proof import Timestamp, parse_hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gateway.ledger.checks import Case, OpenNote
+    from gateway.ledger.policyfile import Policy
+    from gateway.ledger.report import Findings
+
+#: What an entry's time may exceed a token's bound by, besides the token's own accuracy.
+TIME_SLACK_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The time a trusted RFC 3161 token proves, and how exact its maker says it is."""
+
+    at_ms: int
+    accuracy_ms: int
+
+
+#: Checks one token (DER) over a note text. None: its issuer is not trusted, it counts as absent.
+#: Raises DataError (reason "timestamp"): wrong imprint, signature, key usage or validity.
+StampCheck: TypeAlias = Callable[[bytes, str], Stamp | None]
+
+
+class Keys:
+    """The log keys a verifier believes, and whether a policy pins them."""
+
+    def __init__(self, keys: Iterable[Verifier], *, pinned: bool) -> None:
+        self.keys = list(keys)
+        self.pinned = pinned
+
+    @classmethod
+    def of(cls, policy: Policy | None, own: str | None, origin: str, found: Findings) -> Keys:
+        """Those of the policy for *origin*; without a policy that names logs, the file's own."""
+        if policy is not None and policy.logs:
+            found.took("policy")
+            return cls([key for key in policy.logs if key.name == origin], pinned=True)
+        found.lacks(
+            "policy",
+            "checkpoint: no policy pins the log's key"
+            if policy is None
+            else "checkpoint: the policy names no log",
+        )
+        if own is None:
+            return cls([], pinned=False)
+        try:
+            key = Verifier.from_vkey(own)
+        except DataError as error:
+            found.refused(error)
+            return cls([], pinned=False)
+        return cls([key] if key.kind == ED25519 and key.name == origin else [], pinned=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether a missing signature means something: there is a key it could be by."""
+        return self.pinned or bool(self.keys)
+
+    def signed(self, text: str, lines: Sequence[SignatureLine]) -> bool:
+        """Whether a believed key signed the note.
+
+        Raises:
+            DataError: a signature that claims to be by one of them does not verify.
+        """
+        return bool(verified_by(text, lines, self.keys))
+
+    def check(self, opened: OpenNote, found: Findings, *, step: str) -> bool:
+        """`signed`; a signature that does not verify is a fault of *step*."""
+        try:
+            return self.signed(opened.text, opened.lines)
+        except DataError as error:
+            found.fault(step, error.message)
+            return False
+
+    def rotate(self, body: dict[str, Any]) -> None:
+        """Believe the new key of an `x.KeyRotate` entry whose old key is believed."""
+        if any(key.vkey == body.get("old") for key in self.keys):
+            try:
+                key = Verifier.from_vkey(str(body.get("new")))
+            except DataError:
+                return
+            if key.kind == ED25519 and key.name == self.keys[0].name:
+                self.keys.append(key)
+
+
+def check_signatures(case: Case, keys: Keys) -> list[OpenNote]:
+    """The log's notes in the bundle that a believed key signed; those of its proofs must be.
+
+    Rotations come first, because each one may bring the key that signed what follows. One that
+    leads from no believed key proves nothing and is no fault.
+    """
+    found, signed = case.found, []
+    found.took("checkpoint")
+    for one in case.rotations:
+        if keys.check(one.opened, found, step="checkpoint"):
+            keys.rotate(one.body)
+            signed.append(one.opened)
+    opened = {one.opened.note: one.opened for one in (*case.entries, *case.anchors)}
+    if len({one.text for one in opened.values()}) > 1:
+        found.fault("checkpoint", "the proofs of the bundle lead to different checkpoints")
+    for note in opened.values():
+        if keys.check(note, found, step="checkpoint"):
+            signed.append(note)
+        elif found.steps["checkpoint"]:
+            whose = "a key of the policy" if keys.pinned else "the key the file names"
+            found.fault("checkpoint", f"the checkpoint is not signed by {whose}")
+    return signed
+
+
+def check_witnesses(
+    opened: OpenNote, policy: Policy | None, listed: Iterable[str], found: Findings
+) -> int | None:
+    """The policy's quorum; when the last witness signed (ms), None if none did.
+
+    Cosignatures by the witnesses a bundle lists itself vouch for nothing, but must hold.
+    """
+    try:
+        for vkey in listed:
+            verified_by(opened.text, opened.lines, [_witness(vkey)])
+        if policy is None:
+            return None
+        cosigned = {
+            name: key
+            for name, key in policy.witnesses.items()
+            if verified_by(opened.text, opened.lines, [key])
+        }
+    except DataError as error:
+        found.fault("witnesses", error.message)
+        return None
+    if policy.satisfied(cosigned):
+        found.took("witnesses")
+    else:
+        found.lacks(
+            "witnesses",
+            f"witnesses: {len(cosigned)} of the policy's witnesses signed, its quorum is not met",
+        )
+    times_s = [
+        cosigned_at_s(line) for key in cosigned.values() for line in opened.lines if key.made(line)
+    ]
+    return max(times_s) * 1000 if times_s else None
+
+
+def _witness(vkey: str) -> Verifier:
+    key = Verifier.from_vkey(vkey)
+    if key.kind != COSIGNATURE:
+        raise DataError(f"{key.name} is no witness")
+    return key
+
+
+# --- what the log said before ---------------------------------------------------------------------
+
+
+class History:
+    """Roots the bundle's own tree is proven to have had, by size."""
+
+    def __init__(self, opened: OpenNote) -> None:
+        self.opened = opened
+        self.checkpoint = opened.checkpoint
+        self._roots = {0: EMPTY_ROOT, self.checkpoint.size: self.checkpoint.root}
+
+    def prove(self, earlier: Checkpoint, rows: Sequence[str], *, step: str) -> None:
+        """Take *earlier* as part of the history; *rows* is the consistency proof.
+
+        Raises:
+            DataError: of another log, or not proven; reason *step*.
+        """
+        now = self.checkpoint
+        if earlier.origin != now.origin:
+            raise DataError("an earlier checkpoint is of another log", reason=step)
+        try:
+            hashes = parse_hashes(rows, reason=step)
+            verify_consistency(earlier.size, earlier.root, now.size, now.root, hashes)
+        except DataError as error:
+            raise DataError(error.message, reason=step) from None
+        self._roots[earlier.size] = earlier.root
+
+    def agrees(self, earlier: Checkpoint) -> bool | None:
+        """Whether the tree had that root at that size; None: not proven either way."""
+        root = self._roots.get(earlier.size)
+        return None if root is None else root == earlier.root
+
+
+def check_since(case: Case, history: History, keys: Keys, signed: list[OpenNote]) -> None:
+    """The bundle's earlier notes: each proven to be in the past of its checkpoint.
+
+    Those a believed key signed are added to *signed*.
+    """
+    found = case.found
+    for item in case.bundle.since:
+        found.took("since")
+        earlier = case.open(item.note)
+        if earlier is None:
+            continue
+        if keys.check(earlier, found, step="since"):
+            signed.append(earlier)
+        try:
+            history.prove(earlier.checkpoint, item.consistency, step="since")
+        except DataError as error:
+            found.refused(error)
+
+
+def check_known(
+    known: OpenNote, history: History, keys: Keys, signed: list[OpenNote], found: Findings
+) -> None:
+    """The checkpoint the verifier knew before: same log, not longer, and proven to be its past."""
+    then, now = known.checkpoint, history.checkpoint
+    found.took("since")
+    if then.origin != now.origin:
+        found.fault("since", f"the checkpoint known before is of the log {then.origin}")
+        return
+    if keys.check(known, found, step="since"):
+        signed.append(known)
+    agrees = history.agrees(then)
+    if then.size > now.size:
+        found.stale = f"since: {now.size} entries, {then.size} were known before"
+    elif agrees is None:
+        found.lacks("since", "since_unproven")
+    elif not agrees:
+        found.fault("since", "the log does not have the checkpoint known before in its past")
+
+
+def check_forks(history: History, signed: Sequence[OpenNote], found: Findings) -> None:
+    """Whether two of the log's signed notes exclude each other: two roots of one size, or one
+    that the proven history of the other contradicts."""
+    ours = history.opened
+    sizes: dict[tuple[str, int], OpenNote] = {}
+    for note in signed:
+        then = note.checkpoint
+        first = sizes.setdefault((then.origin, then.size), note)
+        if first.checkpoint.root != then.root:
+            found.fork(first.note, note.note)
+        elif (
+            ours in signed
+            and then.origin == ours.checkpoint.origin
+            and history.agrees(then) is False
+        ):
+            found.fork(ours.note, note.note)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenStamp:
+    """A trusted token over a checkpoint of this log's history."""
+
+    stamp: Stamp
+    over: Checkpoint
+    token_hash: str
+
+
+def check_stamps(case: Case, history: History, check: StampCheck | None) -> list[ProvenStamp]:
+    """The tokens that are trusted; one must cover the bundle's own checkpoint."""
+    found, proven = case.found, []
+    for item in case.bundle.timestamps:
+        try:
+            stamp = _stamp(item, history, check)
+        except DataError as error:
+            found.refused(error, step="timestamp")
+            continue
+        if stamp:
+            proven.append(stamp)
+    if any(one.over == history.checkpoint for one in proven):
+        found.took("timestamp")
+    else:
+        found.lacks("timestamp", "timestamp: no trusted time stamp covers the checkpoint")
+    return proven
+
+
+def _stamp(item: Timestamp, history: History, check: StampCheck | None) -> ProvenStamp | None:
+    token = decode_base64(item.token, what=f"the token of {item.tsa}", reason="timestamp")
+    try:
+        over = Checkpoint.parse(item.over)
+    except DataError as error:
+        raise DataError(error.message, reason="timestamp") from None
+    history.prove(over, item.consistency, step="timestamp")
+    stamp = check(token, item.over) if check else None
+    return ProvenStamp(stamp, over, sha256(token).hexdigest()) if stamp else None
+
+
+def check_bounds(case: Case, proven: Sequence[ProvenStamp]) -> tuple[int | None, int | None]:
+    """(not_before_ms, not_after_ms) the tokens prove, and that the entries' times lie between.
+
+    The newest token an entry before the first one commits to is the lower bound, the oldest token
+    over the last entry the upper one.
+    """
+    found, shown = case.found, case.entries
+    first, last = shown[0].seq, shown[-1].seq
+    anchored = {
+        token
+        for one in case.anchors
+        if one.seq < first and isinstance(one.body.get("tokens"), list)
+        for token in one.body["tokens"]
+        if isinstance(token, str)
+    }
+    earlier = [one.stamp for one in proven if one.token_hash in anchored]
+    later = [one.stamp for one in proven if one.over.size > last]
+    low = max(earlier, key=lambda stamp: stamp.at_ms, default=None)
+    high = min(later, key=lambda stamp: stamp.at_ms, default=None)
+    for one in shown:
+        at_ms = time_ms(one.body["t"])
+        if low and at_ms < low.at_ms - low.accuracy_ms - TIME_SLACK_MS:
+            found.fault("time", f"entry {one.seq} is older than a time stamp before it", one.seq)
+        if high and at_ms > high.at_ms + high.accuracy_ms + TIME_SLACK_MS:
+            found.fault("time", f"entry {one.seq} is newer than a time stamp over it", one.seq)
+    return (low.at_ms if low else None), (high.at_ms if high else None)
+
+
+def check_age(newest_ms: int, now_ms: int, max_age_s: int | None, found: Findings) -> None:
+    """Whether the newest time that is shown is young enough for the verifier."""
+    if max_age_s is not None and now_ms - newest_ms > max_age_s * 1000:
+        found.stale = f"time: nothing here is newer than {time_text(newest_ms)}"

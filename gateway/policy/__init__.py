@@ -1,0 +1,1 @@
+"""Who may be sent what, and when, by cited rules: pure, from facts and an instant to a decision."""

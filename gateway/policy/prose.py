@@ -1,0 +1,170 @@
+"""Rules and decisions told to a person, with their sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.errors import DataError
+from gateway.policy.calendar import zone_named
+from gateway.policy.hours import did_you_mean
+from gateway.policy.rules import (
+    DAY_NAMES,
+    DEFAULT,
+    LAYERS,
+    OptOutRule,
+    Rule,
+    WindowRule,
+    hours_text,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.policy.book import Rulebook
+    from gateway.policy.decide import Decision
+
+_CATEGORY: Final = {
+    "promotional": "a promotional message",
+    "cart_reminder": "a cart reminder",
+    "transactional": "a transactional message",
+    "otp": "a one-time password",
+    "legal_notice": "a legal notice",
+    "debt_claim": "a debt claim",
+}
+_REASON: Final = {
+    "quiet_hours": "it may not be sent at this hour, and waiting does not help",
+    "opted_out": "the recipient has opted out",
+    "location_ambiguous": (
+        "the recipient's place is not known well enough; state a location, best a verified one"
+    ),
+    "expired_before_window": "its validity ends before it may be sent",
+}
+#: More candidate places than this are counted, not listed.
+_MAX_LISTED: Final = 4
+
+
+def paragraph(decision: Decision) -> str:
+    """The decision as a few sentences: what, when, where, by which rules and what they rest on."""
+    what = _CATEGORY[decision.message.category]
+    sentences = [_verdict(decision, what), _where(decision)]
+    sentences += [
+        f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {_summary(rule)}. {_source(rule)}"
+        for rule in decision.grounds
+    ]
+    if not decision.grounds and decision.action == "release":
+        sentences.append("No rule on file limits it there.")
+    sentences += [f"Note: {warning}." for warning in decision.warnings]
+    versions = decision.versions
+    sentences.append(
+        f"Judged by rules {versions['rules'][:12]}, tzdata {versions['tzdata']}, "
+        f"holidays {versions['holidays']}, prefixes {versions['prefixes']}."
+    )
+    return " ".join(sentences)
+
+
+def _verdict(decision: Decision, what: str) -> str:
+    if decision.action == "release":
+        return f"Release: {what} may go to this number now."
+    if decision.action == "hold":
+        return f"Hold until {decision.until_text()}{_until_local(decision)}: {what} must wait."
+    return f"Refuse {what}: {_REASON[decision.reason or 'quiet_hours']}."
+
+
+def _until_local(decision: Decision) -> str:
+    """The release in local time, where there is only one."""
+    zones = {place.zone for place in decision.schedule.places}
+    if decision.until is None or len(zones) != 1:
+        return ""
+    zone = zones.pop()
+    local = decision.until.astimezone(zone_named(zone))
+    return f" ({DAY_NAMES[local.weekday()].capitalize()} {local:%Y-%m-%d, %H:%M} in {zone})"
+
+
+def _where(decision: Decision) -> str:
+    candidates = decision.candidates
+    known = [candidate for candidate in candidates if candidate.zone]
+    if not known:
+        return "The number belongs to no country."
+    told = [
+        f"{candidate.jurisdiction}, where it is {candidate.local_time[11:16]} on "
+        f"{candidate.local_time[:10]} ({candidate.zone}, {'open' if candidate.open else 'shut'})"
+        for candidate in known[:_MAX_LISTED]
+    ]
+    text = "The recipient may be in " if len(known) > 1 else "The recipient is taken to be in "
+    text += "; or in ".join(told)
+    if len(known) > _MAX_LISTED:
+        text += f"; or in one of {len(known) - _MAX_LISTED} more places"
+    return text + "."
+
+
+def _summary(rule: Rule) -> str:
+    """What the rule says, in a few words."""
+    if isinstance(rule, WindowRule):
+        text = hours_text(rule)
+        if rule.urgent_bypass:
+            text += ", urgent ones at any hour"
+        if not rule.acts:
+            text += " (warns only)"
+        return text
+    assert isinstance(rule, OptOutRule)
+    given = "to the brand or to all brands" if rule.scope == "brand" else "to all brands"
+    return f"not after an opt-out given {given}"
+
+
+def _source(rule: Rule) -> str:
+    return f"[{rule.cite}{'; ' + rule.url if rule.url else ''}]"
+
+
+def rules_in_force(
+    book: Rulebook, number_or_jurisdiction: str, now: datetime
+) -> list[dict[str, object]]:
+    """The rules that count for a number (`+…`) or a jurisdiction (`FR`, `US-FL`) on that day.
+
+    The law first, then the operators' practice, then the house's.
+
+    Raises:
+        DataError: neither a number nor a jurisdiction.
+    """
+    found: dict[str, Rule] = {}
+    for jurisdiction in _jurisdictions(book, number_or_jurisdiction):
+        for pack in book.chain(jurisdiction):
+            for rule in (*pack.windows, *pack.optouts):
+                counts = rule.profile == "law" or book.profile == "seed"
+                if counts and rule.in_force(now.date()):
+                    found[rule.id] = rule
+    return [
+        _as_dict(rule) for rule in sorted(found.values(), key=lambda rule: LAYERS.index(rule.layer))
+    ]
+
+
+def _jurisdictions(book: Rulebook, text: str) -> list[str]:
+    if text.startswith("+"):
+        number = book.numbering.normalise(text)
+        return [place.jurisdiction for place in book.located(number, None, "promotional").places]
+    name = text if text == DEFAULT else text.upper()
+    known = {*book.packs, *book.areas, *book.numbering.jurisdictions()}
+    if name not in known:
+        raise DataError(
+            f"{text!r} is neither a number nor a jurisdiction",
+            hint=f"write +34600111222, ES or US-FL; {did_you_mean(name, sorted(book.packs))}",
+            field="jurisdiction",
+        )
+    return [name]
+
+
+def _as_dict(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "jurisdiction": rule.jurisdiction,
+        "layer": rule.layer,
+        "profile": rule.profile,
+        "kind": "window" if isinstance(rule, WindowRule) else "optout",
+        "applies": sorted(rule.applies),
+        "summary": _summary(rule),
+        "effective": rule.effective.isoformat(),
+        "expires": None if rule.expires is None else rule.expires.isoformat(),
+        "cite": rule.cite,
+        "url": rule.url,
+        "confidence": rule.confidence,
+        "reviewed": rule.reviewed.isoformat(),
+    }

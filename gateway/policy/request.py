@@ -1,0 +1,277 @@
+"""The request of `acuse policy explain` (CONTRACT): one JSON object into typed values.
+
+Every value is checked, also of facts that no rule asks for yet: a mistake in a question must not
+look like an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from gateway.errors import DataError
+from gateway.policy.calendar import known_zones
+from gateway.policy.decide import CHECKS, Facts, Message, OptedOut
+from gateway.policy.hours import did_you_mean, hours_problem, parse_clock, parse_days
+from gateway.policy.location import EVIDENCE, Evidence, Location
+from gateway.policy.rules import CATEGORIES, PROFILES, Category, Hours, Profile, WindowRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gateway.policy.book import Rulebook
+
+_W = TypeVar("_W", bound=str)
+_KEYS: Final = frozenset(
+    {
+        *("to", "category", "now", "brand", "campaign", "from", "text", "profile", "location"),
+        *("history", "consent", "cart_abandoned_at", "valid_until", "urgent", "opted_out"),
+        *("third_party_collector", "checks", "windows"),
+    }
+)
+_OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "brand", "all")
+_OUTCOMES: Final = ("accepted", "delivered", "unknown", "undelivered")
+_PURPOSES: Final = ("marketing", "cart")
+_METHODS: Final = ("single", "double")
+#: More of them in one request is a mistake, or an attack on memory.
+_MAX_WINDOWS: Final = 50
+_MAX_FACTS: Final = 10_000
+_ALWAYS: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: the arguments of `decide` and the profile to judge by."""
+
+    message: Message
+    facts: Facts
+    now: datetime
+    checks: frozenset[str]
+    profile: Profile | None  # None: the rulebook's own
+
+
+def parse_request(book: Rulebook, raw: object) -> Request:
+    """The request, checked.
+
+    Raises:
+        DataError: `fields["field"]` is the dotted path of the first bad value.
+    """
+    table = _table(raw, "", _KEYS)
+    for key in ("to", "now"):
+        if key not in table:
+            raise _bad(key, "is missing", "a request needs to and now at least")
+    _check_idle_facts(table)
+    return Request(
+        message=Message(
+            to=book.numbering.normalise(_text(table, "to")),
+            category=_category(table, "category"),
+            brand=_text(table, "brand"),
+            campaign=_text(table, "campaign"),
+            sender=_text(table, "from"),
+            text=_text(table, "text"),
+            urgent=_flag(table, "urgent"),
+            third_party_collector=_flag(table, "third_party_collector"),
+            valid_until=_instant(table, "valid_until"),
+            windows=brand_windows(table["windows"]) if table.get("windows") else (),
+        ),
+        facts=Facts(
+            opted_out=_word(table.get("opted_out") or "", "opted_out", _OPTED_OUT),
+            location=parse_location(table["location"]) if table.get("location") else None,
+        ),
+        now=_parse_instant(table["now"], "now"),
+        checks=CHECKS if table.get("checks") is None else _checks(table["checks"]),
+        profile=(
+            None if table.get("profile") is None else _word(table["profile"], "profile", PROFILES)
+        ),
+    )
+
+
+def parse_location(raw: object) -> Location:
+    """The `location` object of a request or of `acuse submit --location`.
+
+    Raises:
+        DataError: unknown key, wrong type, unknown evidence.
+    """
+    keys = ("country", "region", "postcode", "zone", "evidence")
+    table = _table(raw, "location", keys)
+    evidence: Evidence = "declared"  # what nobody vouches for is only added to the number's places
+    if table.get("evidence") is not None:
+        evidence = _word(table["evidence"], "location.evidence", EVIDENCE)
+    return Location(
+        country=_text(table, "country", "location."),
+        region=_text(table, "region", "location."),
+        postcode=_text(table, "postcode", "location."),
+        zone=_text(table, "zone", "location."),
+        evidence=evidence,
+    )
+
+
+def brand_windows(raw: object, field: str = "windows") -> tuple[WindowRule, ...]:
+    """A brand's own windows: `[{"open","close","days","zone","applies"}]`.
+
+    They intersect with every other rule, so they can only tighten. `days` defaults to the whole
+    week, `zone` to the recipient's, `applies` to every category. Equal windows give one object.
+
+    Raises:
+        DataError: with the path of the bad value in `fields["field"]`.
+    """
+    if not isinstance(raw, list) or len(raw) > _MAX_WINDOWS:
+        raise _bad(field, f"must be a list of at most {_MAX_WINDOWS} windows", 'as [{"open":…}]')
+    return _brand_rules(
+        tuple(_brand_window(item, f"{field}[{number}]") for number, item in enumerate(raw))
+    )
+
+
+_Window = tuple[frozenset[Category], Hours, str]
+
+
+@lru_cache(maxsize=1024)
+def _brand_rules(windows: tuple[_Window, ...]) -> tuple[WindowRule, ...]:
+    return tuple(
+        WindowRule(
+            id=f"BRAND-{number}",
+            jurisdiction="",
+            layer="brand",
+            profile="law",
+            applies=applies,
+            effective=_ALWAYS,
+            expires=None,
+            cite="the brand's own hours",
+            url="",
+            confidence="high",
+            reviewed=_ALWAYS,
+            hours=(hours,),
+            on_violation="hold",
+            zone=zone,
+        )
+        for number, (applies, hours, zone) in enumerate(windows, start=1)
+    )
+
+
+def _brand_window(raw: object, field: str) -> _Window:
+    table = _table(raw, field, ("zone", "open", "close", "days", "applies"))
+    inside = f"{field}."
+    zone = _text(table, "zone", inside)
+    if zone and zone not in known_zones():
+        raise _bad(f"{field}.zone", f"{zone!r} is no time zone", "use a name as Europe/Madrid")
+    days = parse_days(_text(table, "days", inside) or "mon-sun")
+    if days is None:
+        raise _bad(f"{field}.days", "is no list of days", "write mon-sat, or mon,wed")
+    opens, closes = _clock(table, "open", inside), _clock(table, "close", inside)
+    problem = hours_problem(opens, closes)
+    if problem:
+        raise _bad(f"{field}.close", problem, "the window is [open, close), as 08:00 to 21:00")
+    applies = table.get("applies", list(CATEGORIES))
+    if not isinstance(applies, list) or not applies:
+        raise _bad(f"{field}.applies", "must be a list of categories", 'as ["promotional"]')
+    categories = frozenset(_word(word, f"{field}.applies", CATEGORIES) for word in applies)
+    return categories, Hours(days, opens, closes), zone
+
+
+def _clock(table: Mapping[str, object], key: str, inside: str) -> int:
+    minutes = parse_clock(_text(table, key, inside))
+    if minutes is None:
+        raise _bad(f"{inside}{key}", "is no time of day", "write 08:00, up to 24:00")
+    return minutes
+
+
+def _check_idle_facts(table: Mapping[str, object]) -> None:
+    """Facts for caps and consent: well-formed or an error; no rule asks for them yet."""
+    for number, item in enumerate(_list(table, "history")):
+        field = f"history[{number}]"
+        fact = _table(item, field, ("at", "category", "campaign", "outcome"))
+        _parse_instant(fact.get("at"), f"{field}.at")
+        _category(fact, "category", f"{field}.")
+        _text(fact, "campaign", f"{field}.")
+        _word(fact.get("outcome", "accepted"), f"{field}.outcome", _OUTCOMES)
+    for number, item in enumerate(_list(table, "consent")):
+        field = f"consent[{number}]"
+        fact = _table(item, field, ("purpose", "granted_at", "method", "withdrawn_at"))
+        _word(fact.get("purpose", "marketing"), f"{field}.purpose", _PURPOSES)
+        _word(fact.get("method", "single"), f"{field}.method", _METHODS)
+        for key in ("granted_at", "withdrawn_at"):
+            _instant(fact, key, f"{field}.")
+    _instant(table, "cart_abandoned_at")
+
+
+def _list(table: Mapping[str, object], key: str) -> list[object]:
+    value = table.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > _MAX_FACTS:
+        raise _bad(key, f"must be a list of at most {_MAX_FACTS} objects", f'as "{key}":[{{…}}]')
+    return value
+
+
+def _table(raw: object, field: str, known: Iterable[str]) -> dict[str, object]:
+    if not isinstance(raw, dict):
+        raise _bad(field or "request", "must be a JSON object", 'as {"to":"+34600111222","now":…}')
+    for key in raw:
+        if key not in known:
+            name = str(key)[:40].encode("ascii", "backslashreplace").decode()
+            path = f"{field}.{name}" if field else name
+            raise _bad(path, "is no known key", did_you_mean(name, sorted(known)))
+    return raw
+
+
+def _text(table: Mapping[str, object], key: str, inside: str = "") -> str:
+    value = table.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _bad(inside + key, "must be a text", f'write "{key}":"…"')
+    return value
+
+
+def _flag(table: Mapping[str, object], key: str) -> bool:
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _bad(key, "must be true or false", f'write "{key}":true')
+    return value is True
+
+
+def _word(value: object, field: str, known: tuple[_W, ...]) -> _W:
+    if value not in known:
+        word = str(value)[:40]
+        raise _bad(field, f"{word!r} is not known", did_you_mean(word, known))
+    return value
+
+
+def _category(table: Mapping[str, object], key: str, inside: str = "") -> Category:
+    """The category; none given is promotional, the strictest reading."""
+    value = table.get(key)
+    return "promotional" if value is None else _word(value, inside + key, CATEGORIES)
+
+
+def _checks(raw: object) -> frozenset[str]:
+    if not isinstance(raw, list):
+        raise _bad("checks", "must be a list", 'as ["location","windows"]')
+    return frozenset(_word(name, "checks", tuple(sorted(CHECKS))) for name in raw)
+
+
+def _instant(table: Mapping[str, object], key: str, inside: str = "") -> datetime | None:
+    value = table.get(key)
+    return None if value is None else _parse_instant(value, inside + key)
+
+
+def _parse_instant(value: object, field: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    if parsed is None:
+        raise _bad(field, "is no time", "write it as 2026-11-28T20:59:59Z")
+    if parsed.tzinfo is None:
+        raise _bad(
+            field, "the time has no zone", "end it with Z for UTC, or with an offset as +01:00"
+        )
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        raise _bad(field, "is no time", "write it as 2026-11-28T20:59:59Z") from None
+
+
+def _bad(field: str, what: str, hint: str) -> DataError:
+    return DataError(f"{field}: {what}", hint=hint, field=field)

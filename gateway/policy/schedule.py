@@ -1,0 +1,102 @@
+"""When one kind of message may leave for one set of places, ready to be asked.
+
+Windows of all rules of all candidate places intersect, which unites their closures. The result is
+computed once for a block of time and then answers by bisection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+from gateway.policy.calendar import (
+    DAY_S,
+    Intervals,
+    Openings,
+    horizon,
+    intersect,
+    open_intervals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from gateway.policy.numbering import Place
+    from gateway.policy.rules import OptOutRule, WindowRule
+
+#: A recipient whose possible places share no opening for so long must be located by a person.
+AMBIGUOUS_S: Final = 7 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One candidate place with the rules that bind a message there."""
+
+    place: Place
+    subdivision: str  # of the `holidays` package; "" = the country's own list
+    windows: tuple[WindowRule, ...]
+    optouts: tuple[OptOutRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Answers for one set of places, category and brand windows within one block of time."""
+
+    places: tuple[Place, ...]
+    unlocated: bool  # some candidate has no known local time
+    optouts: tuple[OptOutRule, ...]
+    warnings: tuple[str, ...]
+    acting: tuple[WindowRule, ...]
+    open: Openings  # every acting rule at every place
+    by_rule: tuple[tuple[WindowRule, Openings], ...]  # acting
+    by_place: tuple[Openings, ...]  # acting, parallel to `places`
+    warning: tuple[tuple[WindowRule, Openings], ...]
+
+    def acting_on(self, day: date) -> tuple[WindowRule, ...]:
+        """The acting rules in force on that day."""
+        return tuple(rule for rule in self.acting if rule.in_force(day))
+
+    def closed_between(self, start_s: float, end_s: float) -> tuple[WindowRule, ...]:
+        """The acting rules that are shut at some instant of `[start, end)`."""
+        return tuple(rule for rule, openings in self.by_rule if openings.until(start_s) < end_s)
+
+    def is_ambiguous(self, at_s: float) -> bool:
+        """Each place alone opens within seven days, but never all of them together."""
+        return not self.open.opens_within(at_s, AMBIGUOUS_S) and all(
+            openings.opens_within(at_s, AMBIGUOUS_S) for openings in self.by_place
+        )
+
+
+def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block: int) -> Schedule:
+    """Compute the schedule of a block (see `calendar.horizon`)."""
+    everything: Intervals = (horizon(block),)
+    by_rule: dict[str, tuple[WindowRule, Intervals]] = {}
+    by_place: list[Openings] = []
+    computed: dict[tuple[str, str, str], Intervals] = {}
+    for binding in bindings:
+        place = everything
+        for rule in binding.windows:
+            if not (binding.place.zone or rule.zone):
+                continue
+            key = (rule.id, rule.zone or binding.place.zone, binding.subdivision)
+            if key not in computed:
+                computed[key] = open_intervals(rule, binding.place.zone, binding.subdivision, block)
+                _, before = by_rule.get(rule.id, (rule, everything))
+                by_rule[rule.id] = (rule, intersect(before, computed[key]))
+            if rule.acts:
+                place = intersect(place, computed[key])
+        by_place.append(Openings(place))
+    acting = [(rule, found) for rule, found in by_rule.values() if rule.acts]
+    return Schedule(
+        places=tuple(binding.place for binding in bindings),
+        unlocated=any(not binding.place.zone for binding in bindings),
+        optouts=tuple(dict.fromkeys(rule for binding in bindings for rule in binding.optouts)),
+        warnings=warnings,
+        acting=tuple(rule for rule, _ in acting),
+        open=Openings(reduce(intersect, (found for _, found in acting), everything)),
+        by_rule=tuple((rule, Openings(found)) for rule, found in acting),
+        by_place=tuple(by_place),
+        warning=tuple((rule, Openings(found)) for rule, found in by_rule.values() if not rule.acts),
+    )

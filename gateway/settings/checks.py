@@ -1,0 +1,181 @@
+"""What only several settings together can show to be wrong, or to be probably not meant."""
+
+from __future__ import annotations
+
+import grp
+import re
+from typing import TYPE_CHECKING
+
+from gateway.settings.reading import nearest_hint
+
+if TYPE_CHECKING:
+    from gateway.settings.lines import Place
+    from gateway.settings.model import Admin, Gateway, Roles
+    from gateway.settings.parties import Issuer, Sender, Window
+    from gateway.settings.reading import Reading
+    from gateway.settings.traffic import OperatorSettings, Tls
+
+
+def gateway(table: Gateway, place: Place, reading: Reading) -> None:
+    """The data directory may be missing (`acuse serve` makes it), but must not be a file."""
+    if table.data_dir.exists() and not table.data_dir.is_dir():
+        reading.problem(
+            (*place, "data_dir"), f"{table.data_dir} is not a directory", "name a directory"
+        )
+
+
+def issuer(table: Issuer, place: Place, reading: Reading) -> None:
+    if not table.legal_name:
+        reading.warn(
+            (*place, "legal_name"),
+            "is not set: proofs will not say who issued them",
+            "set it before the first message; proofs cannot be changed afterwards",
+        )
+
+
+def window(table: Window, place: Place, reading: Reading) -> None:
+    if table.open == table.close:
+        reading.problem(
+            (*place, "close"),
+            f"opens and closes at {table.open}",
+            'for the whole day: open = "00:00", close = "24:00"',
+        )
+    elif table.close == "00:00":
+        reading.problem(
+            (*place, "close"),
+            "00:00 is the beginning of the day on which it opens",
+            'write "24:00" for the day\'s end',
+        )
+
+
+def kind_of_sender(name: str) -> str:
+    """What a sender looks like by its name."""
+    if name.startswith("+"):
+        return "long_code"
+    return "short_code" if name.isdigit() else "alphanumeric"
+
+
+def sender(table: Sender, place: Place, reading: Reading) -> None:
+    looks = kind_of_sender(table.name)
+    if table.kind == "toll_free" and looks == "long_code":
+        return
+    if table.kind != looks:
+        reading.problem(
+            (*place, "kind"),
+            f"{table.name!r} cannot be {table.kind}",
+            f"it looks like {looks}; leave kind out, or correct the name",
+        )
+
+
+def tls(table: Tls, place: Place, reading: Reading) -> None:
+    if (table.cert_file is None) != (table.key_file is None):
+        there, missing = ("cert_file", "key_file") if table.cert_file else ("key_file", "cert_file")
+        reading.problem(
+            (*place, missing), f"is missing, though {there} is set", "the two belong together"
+        )
+
+
+def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
+    for timer in ("enquire_link_s", "response_timeout_s"):
+        if table.inactivity_s <= getattr(table, timer):
+            reading.problem(
+                (*place, "inactivity_s"),
+                f"{table.inactivity_s:g} s is not longer than {timer}, "
+                f"{getattr(table, timer):g} s: the link would end before its probe",
+                "twice as long at least",
+            )
+    if table.password.source == "nowhere":
+        reading.warn(
+            (*place, "password"),
+            "is not set: the bind goes out without one",
+            'set it, or write password = "" if the operator wants none',
+        )
+    if table.bind == "transmitter":
+        reading.warn(
+            (*place, "bind"),
+            "a transmitter hears no receipts",
+            'use "split", or a second operator table with bind = "receiver"',
+        )
+    if table.receipt_means is None and table.bind != "transmitter":
+        reading.warn(
+            (*place, "receipt_means"),
+            "is not set and counts as smsc: a receipt will never prove delivery to the handset",
+            'ask the operator what DELIVRD means, and set "handset" or "smsc"',
+        )
+
+
+def roles(table: Roles, place: Place, reading: Reading) -> None:
+    for role in ("operator", "submit", "read"):
+        for number, group in enumerate(getattr(table, role)):
+            if not _group_exists(group):
+                reading.warn(
+                    (*place, role, number),
+                    f"there is no group {group!r} on this machine: nobody has this role by it",
+                    f"groupadd {group}, or correct the name",
+                )
+
+
+def admin(table: Admin, place: Place, reading: Reading) -> None:
+    if table.group is not None and not _group_exists(table.group):
+        reading.problem(
+            (*place, "group"),
+            f"there is no group {table.group!r} on this machine",
+            f"groupadd --system {table.group}, or correct the name",
+        )
+
+
+def _group_exists(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def references(raw: dict[str, object], reading: Reading) -> None:
+    """Routes name operators that can send, and brands, that are there.
+
+    Looks at the parsed TOML, so that it finds its own problems however many others there are.
+    """
+    operators, brands = (_tables(raw.get(key)) for key in ("operators", "brands"))
+    used: set[str] = set()
+    routes = raw.get("routes")
+    for number, route in enumerate(routes if isinstance(routes, list) else []):
+        if not isinstance(route, dict):
+            continue
+        for key, known in (("operators", operators), ("brand", brands)):
+            for name, place in _names(route, key, ("routes", number, key)):
+                if name not in known and re.fullmatch(r"[A-Za-z0-9._-]+", name):
+                    noun = key.removesuffix("s")
+                    reading.problem(
+                        place, f"there is no {noun} {name!r}", nearest_hint(name, known)
+                    )
+        for name, place in _names(route, "operators", ("routes", number, "operators")):
+            used.add(name)
+            if operators.get(name, {}).get("bind") == "receiver":
+                reading.problem(
+                    place,
+                    f"the operator {name!r} is bound as receiver and cannot send",
+                    'bind it as "transceiver" or "split", or route elsewhere',
+                )
+    for name, table in operators.items():
+        if name not in used and table.get("bind") != "receiver":
+            reading.warn(
+                ("operators", name),
+                "no route leads to it: it will be bound, and nothing will be sent through it",
+                f'name it in a route: operators = ["{name}"]',
+            )
+
+
+def _tables(raw: object) -> dict[str, dict[str, object]]:
+    if not isinstance(raw, dict):
+        return {}
+    return {name: table if isinstance(table, dict) else {} for name, table in raw.items()}
+
+
+def _names(route: dict[str, object], key: str, place: Place) -> list[tuple[str, Place]]:
+    value = route.get(key)
+    if isinstance(value, str):
+        return [(value, place)]
+    items = value if isinstance(value, list) else []
+    return [(item, (*place, at)) for at, item in enumerate(items) if isinstance(item, str)]
