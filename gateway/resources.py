@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def config_directory() -> Path:
-    """The directory that holds `jurisdictions/`, `operators/`, `prefixes.toml` and `acuse.toml`."""
+    """The directory that holds `jurisdictions/`, `operators/`, `prefixes.csv` and `acuse.toml`."""
     installed = _PACKAGE / "_config"
     return installed if installed.is_dir() else _PACKAGE.parent / "config"

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import StorageError
 from gateway.evidence.keyfile import read_key
-from gateway.evidence.records import KEYS_DIRECTORY
+from gateway.evidence.records import KEYS_DIRECTORY, SIGNER_STATE
 from gateway.evidence.vault import LOG_KEY, load_seed
 from gateway.ledger.audit import verify_ledger
-from gateway.ledger.merkle import TILE_WIDTH
 from gateway.ledger.note import Signer
 from gateway.ledger.reader import Reader
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from gateway.cli.verify import Trust
     from gateway.ledger.report import Report
     from gateway.settings import KeySource
-
-#: The file of the signer's memory, in the directory of the ledger file.
-SIGNER_STATE = "signer-state"
 
 
 def check_ledger(path: Path, key: KeySource | None, trust: Trust) -> Report:
@@ -82,8 +78,7 @@ class LedgerFile:
         return self._reader.checkpoints()
 
     def tile(self, level: int, index: int) -> bytes:
-        """A full tile."""
-        return self._reader.tile(level, index, (index + 1) * TILE_WIDTH ** (level + 1))
+        return self._reader.tile(level, index, self.size)
 
     def has_key(self, submission_id: str) -> bool:
         row = self._reader.submission(submission_id)

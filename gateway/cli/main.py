@@ -120,7 +120,8 @@ class _Ending:
             return UsageError.exit_code
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRNOS and not error.filename:
             abandon_stdout()
-            return self._tell(_cannot_write(error))
+            print_error(_cannot_write(error))
+            return StorageError.exit_code
         if isinstance(error, click.ClickException):
             return self._tell(_usage(error))
         if isinstance(error, AcuseError):

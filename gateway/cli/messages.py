@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,8 +30,10 @@ COLUMNS = (
     Column("submission_id", field("submission_id")),
     Column("state", field("state"), paint=coloured_cell),
     Column("to", field("to")),
-    Column("submitted (UTC)", instant("submitted_at"), shorter=SHORTER_TIMES, may_go=True),
-    Column("due (UTC)", instant("due_at"), shorter=SHORTER_TIMES, may_go=True),
+    Column(
+        "submitted (UTC)", instant("submitted_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True
+    ),
+    Column("due (UTC)", instant("due_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True),
     Column("reason", field("reason"), may_go=True),
     Column("brand", field("brand"), may_go=True),
     Column("ref", field("ref"), may_go=True),
@@ -40,7 +42,7 @@ COLUMNS = (
 
 @command(messages, "list", example="acuse messages list --state held --since 1d")
 @filters
-def list_(run: Run, **given: Any) -> int:  # noqa: ANN401 (click's values)
+def list_(run: Run, **given: object) -> int:
     """List messages, newest first.
 
     Reads the ledger file when the daemon is down.

@@ -5,6 +5,7 @@ Nothing that came from outside reaches a terminal raw: control characters are sh
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import click
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.errors import AcuseError
 
@@ -153,15 +154,15 @@ def padded(text: str, width: int) -> str:
         return filled(text, width)
     while width_of(text) > width - 1:
         text = text[:-1]
-    return f"{text}…"
+    return filled(f"{text}…", width)
 
 
 class Column:
     """One column of a table.
 
     *show* gives the cell of a row. *shorter* are other forms for a narrow terminal, each shorter
-    than the last. A column that *may_go* is left out where even those do not fit; one that may not
-    is never cut, so that what is copied from it is whole.
+    than the last, under the heading *brief*. A column that *may_go* is left out where even those do
+    not fit; one that may not is never cut, so that what is copied from it is whole.
     """
 
     def __init__(
@@ -170,10 +171,12 @@ class Column:
         show: Callable[[Mapping[str, object]], str],
         *,
         shorter: Sequence[Callable[[str], str]] = (),
+        brief: str = "",
         may_go: bool = False,
         paint: Callable[[str], str] | None = None,
     ) -> None:
         self.heading = heading
+        self.brief = brief or heading
         self.forms = [show, *(_shortened(show, shorten) for shorten in shorter)]
         self.may_go = may_go
         self.paint = paint
@@ -206,15 +209,18 @@ SHORTER_TIMES: tuple[Callable[[str], str], ...] = (
 def print_table(columns: Sequence[Column], rows: Iterable[Mapping[str, object]]) -> int:
     """Prints rows as they come, aligned by the first hundred; returns how many there were."""
     source = iter(rows)
-    first = [row for row, _ in zip(source, range(_FIRST_ROWS), strict=False)]
+    first = list(itertools.islice(source, _FIRST_ROWS))
     if not first:
         return 0
     chosen = _fitting(columns, first)
-    headings = [filled(column.heading, width) for column, _, width in chosen]
+    headings = [
+        filled(column.heading if width_of(column.heading) <= width else column.brief, width)
+        for column, _, width in chosen
+    ]
     click.secho(GAP.join(headings).rstrip(), dim=True)
     cuttable = width_of_terminal() is not None
     total = 0
-    for row in _chain(first, source):
+    for row in itertools.chain(first, source):
         cells = []
         for column, show, width in chosen:
             text = show(row)
@@ -225,46 +231,24 @@ def print_table(columns: Sequence[Column], rows: Iterable[Mapping[str, object]])
     return total
 
 
-def _chain(
-    first: list[Mapping[str, object]], rest: Iterator[Mapping[str, object]]
-) -> Iterator[Mapping[str, object]]:
-    yield from first
-    yield from rest
-
-
 def _fitting(
     columns: Sequence[Column], rows: Sequence[Mapping[str, object]]
 ) -> list[tuple[Column, Callable[[Mapping[str, object]], str], int]]:
-    """The columns to print, each with the form and the width that fit the terminal."""
-    forms = dict.fromkeys(columns, 0)
-    chosen = list(columns)
+    """The columns to print, each with the form and the width that fit the terminal.
+
+    Those that may go are taken in their order, each in its longest form that still fits.
+    """
     room = width_of_terminal()
-
-    def widths() -> list[int]:
-        return [
-            max(
-                width_of(column.heading),
-                *(width_of(column.forms[forms[column]](row)) for row in rows),
-            )
-            for column in chosen
-        ]
-
-    def too_wide() -> bool:
-        return room is not None and sum(widths()) + len(GAP) * (len(chosen) - 1) > room
-
-    while too_wide():
-        shortable = [c for c in reversed(chosen) if forms[c] < len(c.forms) - 1]
-        removable = [c for c in reversed(chosen) if c.may_go]
-        if shortable:
-            forms[shortable[0]] += 1
-        elif removable:
-            chosen.remove(removable[0])
-        else:
-            break
-    return [
-        (column, column.forms[forms[column]], width)
-        for column, width in zip(chosen, widths(), strict=True)
-    ]
+    chosen: dict[Column, tuple[Callable[[Mapping[str, object]], str], int]] = {}
+    for column in sorted(columns, key=lambda column: column.may_go):
+        for number, form in enumerate(column.forms):
+            heading = column.heading if number == 0 else column.brief
+            width = max(width_of(heading), *(width_of(form(row)) for row in rows))
+            taken = sum(other + len(GAP) for _, other in chosen.values())
+            if not column.may_go or room is None or taken + width <= room:
+                chosen[column] = form, width
+                break
+    return [(column, *chosen[column]) for column in columns if column in chosen]
 
 
 def prefer_utf8() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -30,17 +30,19 @@ COLUMNS = (
     Column("submission_id", field("submission_id")),
     Column("state", field("state"), paint=coloured_cell),
     Column("to", field("to")),
-    Column("closed (UTC)", instant("closed_at"), shorter=SHORTER_TIMES, may_go=True),
+    Column("closed (UTC)", instant("closed_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True),
     Column("operator", field("operator"), may_go=True),
     Column("seal", _sealed, may_go=True),
-    Column("submitted (UTC)", instant("submitted_at"), shorter=SHORTER_TIMES, may_go=True),
+    Column(
+        "submitted (UTC)", instant("submitted_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True
+    ),
     Column("ref", field("ref"), may_go=True),
 )
 
 
 @command(receipts, "list", example="acuse receipts list --state delivered --since 1d --json")
 @filters
-def list_(run: Run, **given: Any) -> int:  # noqa: ANN401 (click's values)
+def list_(run: Run, **given: object) -> int:
     """List messages with their receipts, newest first.
 
     Reads the ledger file when the daemon is down.

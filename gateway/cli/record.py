@@ -140,7 +140,13 @@ def _objects(value: object) -> list[dict[str, object]]:
 
 
 def _clock(name: str) -> Column:
-    return Column(f"{name.removesuffix('_at')} (UTC)", instant(name), shorter=_SHORTER, may_go=True)
+    return Column(
+        f"{name.removesuffix('_at')} (UTC)",
+        instant(name),
+        shorter=_SHORTER,
+        brief=name.removesuffix("_at"),
+        may_go=True,
+    )
 
 
 _SHORTER = (lambda text: text[5:], lambda text: text[11:])

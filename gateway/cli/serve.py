@@ -35,7 +35,7 @@ def stop(run: Run, now: bool) -> None:
     """Stop the daemon in good order.
 
     It takes no new messages, waits for answers under way, unbinds and signs the log. With --now
-    messages on the way become unknown; receipts for them still count after a restart.
+    messages on the way become unknown, as after a crash; they are not sent again by themselves.
     """
     result = run.call("stop", {"now": now})
     if run.as_json:

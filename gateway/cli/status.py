@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from gateway.cli.command import Run
 
-#: Lines the screen needs besides its operators.
-_OTHER_LINES = 14
+#: Lines the screen needs besides its operators, the prompt after it included.
+_OTHER_LINES = 18
 _LABEL = 11
 
 
@@ -53,10 +53,13 @@ def print_status(shown: Mapping[str, Any]) -> None:
     _operators(shown.get("operators") or [])
     queues = shown.get("queues") or {}
     _pairs("queues", queues)
-    if shown.get("held_next"):
-        _line("", f"next held message goes out at {moment(shown['held_next'])} UTC")
-    if shown.get("oldest_queued"):
-        _line("", f"oldest queued one came at {moment(shown['oldest_queued'])} UTC")
+    waiting = [
+        f"{words} {moment(shown[name])}"
+        for name, words in (("held_next", "next held"), ("oldest_queued", "oldest queued"))
+        if shown.get(name)
+    ]
+    if waiting:
+        _line("due (UTC)", ", ".join(waiting))
     click.echo()
     _pairs("since start", shown.get("totals") or {})
     click.echo()
@@ -95,16 +98,25 @@ def _age(started_at: object) -> str:
 
 
 def _operators(operators: list[Mapping[str, Any]]) -> None:
-    room = len(operators)
+    """As many as fit, those in trouble first, with what troubles them."""
+    ordered = sorted(operators, key=lambda operator: operator.get("state") == "bound")
+    troubled = [operator for operator in ordered if _trouble(operator)]
+    most, most_troubled = len(ordered), len(troubled)
     if sys.stdout.isatty():
-        room = max(3, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
-    print_table(_COLUMNS, operators[:room])
-    if len(operators) > room:
-        click.echo(f"and {len(operators) - room} more: acuse status --json")
-    for operator in operators[:room]:
-        if operator.get("state") != "bound" and operator.get("last_error"):
-            click.echo(_cut(f"  {plain(operator['name'])}: {plain(operator['last_error'])}"))
+        room = max(4, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
+        if most + most_troubled > room:
+            most = min(most, max(room // 2, room - most_troubled))
+            most_troubled = room - most
+    print_table(_COLUMNS, ordered[:most])
+    if len(ordered) > most:
+        click.echo(f"and {len(ordered) - most} more: acuse status --json")
+    for operator in troubled[:most_troubled]:
+        click.echo(_cut(f"  {plain(operator['name'])}: {_trouble(operator)}"))
     click.echo()
+
+
+def _trouble(operator: Mapping[str, Any]) -> str:
+    return "" if operator.get("state") == "bound" else plain(operator.get("last_error"))
 
 
 def _window(operator: Mapping[str, object]) -> str:
@@ -128,7 +140,7 @@ _COLUMNS = (
     Column("operator", field("name")),
     Column("bind", field("bind"), may_go=True),
     Column("state", _state, paint=_paint),
-    Column("since (UTC)", instant("since"), shorter=SHORTER_TIMES, may_go=True),
+    Column("since (UTC)", instant("since"), shorter=SHORTER_TIMES, brief="UTC", may_go=True),
     Column("window", _window),
     Column("rate", _rate),
     Column("sent", lambda operator: count(operator.get("sent"))),
@@ -150,7 +162,7 @@ def _pairs(label: str, numbers: Mapping[str, object]) -> None:
 def _ledger(ledger: Mapping[str, Any]) -> None:
     _line("ledger", f"{plain(ledger.get('origin'))}, {count(ledger.get('size'))} entries")
     if ledger.get("root"):
-        _line("", f"root {plain(ledger['root'])}")
+        _line("root", plain(ledger["root"]))
     if ledger.get("checkpoint_size"):
         _line(
             "",

@@ -62,7 +62,7 @@ def submit(
     batch: str | None,
     wait: bool,
     timeout: float,
-    **given: Any,  # noqa: ANN401 (click's values)
+    **given: object,
 ) -> int:
     """Submit one message, or a file of messages.
 
@@ -87,7 +87,7 @@ def submit(
         if key not in args:
             raise UsageError(f"--{key} is missing", hint="`acuse submit --help` has an example")
     if "location" in args:
-        args["location"] = _location(args["location"])
+        args["location"] = _location(str(args["location"]))
     with run.client() as client:
         result = client.call("submit", args)
         if wait and result.get("state") != "refused":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import WorkSet
     from gateway.evidence.vault import Vault
@@ -62,6 +63,7 @@ class Changes:
         sealer: Sealer,
         admission: Admission,
         dispatcher: Dispatcher,
+        reader: SubmissionReader,
         *,
         max_queued: int,
     ) -> None:
@@ -71,6 +73,7 @@ class Changes:
         self._sealer = sealer
         self._admission = admission
         self._dispatcher = dispatcher
+        self._reader = reader
         self._max_queued = max_queued
 
     def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -173,9 +176,9 @@ class Changes:
         to, brand = args.get("to"), args.get("brand") or ""
         if not isinstance(to, str) or not isinstance(brand, str):
             raise DataError("to is missing", hint="give the number as +34…", field="to")
-        number = self._admission.number(to)
+        number = self._reader.number(to)
         if brand:
-            self._admission.brand(brand)
+            self._reader.brand(brand)
         return number, brand, self._vault.person(number)[:PERSON_BYTES]
 
     @staticmethod

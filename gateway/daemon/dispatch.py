@@ -12,22 +12,21 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.daemon.operator import Attempt
-from gateway.errors import ConfigError
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
 from gateway.smpp.session import State as SessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.operator import Operator, OperatorLink
+    from gateway.daemon.routing import Routing
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
     from gateway.policy.decide import Decision
-    from gateway.settings import RouteSettings
     from gateway.smpp.session import Session
 
 #: Segments kept in memory at most, and how many are left when the next page is read.
@@ -49,14 +48,14 @@ class Dispatcher:
         sealer: Sealer,
         admission: Admission,
         operators: Mapping[str, Operator],
-        routes: Sequence[RouteSettings],
+        routing: Routing,
     ) -> None:
         self._store = store
         self._works = works
         self._sealer = sealer
         self._admission = admission
         self._operators = operators
-        self._routes = routes
+        self._routing = routing
         self._queues: dict[tuple[str, ...], deque[_Item]] = {}
         self._ready = 0
         #: Every queued submission up to this row id is in memory; later ones may not be.
@@ -100,25 +99,9 @@ class Dispatcher:
 
     def _queue(self, work: Work) -> deque[_Item]:
         # Once a segment went to an operator, the others follow it there.
-        key = (work.row.operator,) if work.row.operator is not None else self.route(work)
+        operator = work.row.operator
+        key = self._routing.operators(work) if operator is None else (operator,)
         return self._queues.setdefault(key, deque())
-
-    def route(self, work: Work) -> tuple[str, ...]:
-        """The operators that may carry *work*, preferred first."""
-        request, row = work.request, work.row
-        for route in self._routes:
-            if (
-                any(request.to.startswith(prefix) for prefix in route.to)
-                and (not route.senders or request.sender in route.senders)
-                and (not route.brands or row.brand in route.brands)
-                and (not route.categories or row.category in route.categories)
-            ):
-                return route.operators
-        raise ConfigError(
-            "no route leads to this recipient",
-            hint='add [[routes]] with to = ["+"] for everything else',
-            setting="routes",
-        )
 
     # -- one batch -----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random as randomness
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gateway import __version__
 from gateway.daemon.admission import Admission
@@ -18,12 +18,14 @@ from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
+from gateway.daemon.reading import SubmissionReader
 from gateway.daemon.receipts import Receipts
 from gateway.daemon.responses import Responses
+from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
 from gateway.daemon.work import WorkSet
-from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, Records
+from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
 from gateway.ledger.reader import Reader
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.smpp.pdu import Mode
 
-#: The signer's memory, apart from the database.
-SIGNER_STATE = "signer-state"
 LEDGER_FORMAT = "acuse-ledger/v1"
 
 
@@ -87,84 +87,44 @@ def open_gateway(
     """
     use_pinned_zones()
     book = load_rulebook(profile=cast("Profile", settings.gateway.profile))
-    directory = settings.gateway.data_dir
-    store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
-    guarded = GuardedClock(clock, floor_ms=store.last_t_ms)
-    guarded.now_ms()  # refuses a clock behind the ledger before anything is written
-    vault = Vault(directory / KEYS_DIRECTORY)
-    if store.size == 0 and not vault.has(PERSON_KEY):
-        vault.make(PERSON_KEY)
-    signer = LogSigner(
-        _log_seed(settings, vault, fresh=store.size == 0),
-        settings.origin,
-        directory / SIGNER_STATE,
-        ledger_size=store.size,
-    )
-    works = WorkSet(store, vault)
-    sealer = Sealer(store)
+    routing = Routing(settings.routes, settings.operators)
+    ledger = _open_ledger(settings, clock)
+    store, vault = ledger.store, ledger.vault
+    works, sealer = WorkSet(store, vault), Sealer(store)
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
-    admission = Admission(settings, book, store, vault, sealer, works, parties)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, settings.routes)
+    submissions = SubmissionReader(settings.brands, book.numbering)
+    admission = Admission(book, store, vault, sealer, works, parties, submissions, routing)
+    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
     receipts = Receipts(store, vault, works, sealer, parties.profiles)
-    responses = Responses(
-        store,
-        works,
-        sealer,
-        dispatcher,
-        receipts,
-        confirm_within_s=settings.gateway.confirm_within_s,
-    )
-    ledger = settings.ledger
+    confirm_s = settings.gateway.confirm_within_s
+    responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
     checkpoints = Checkpoints(
         store,
-        signer,
-        every_s=ledger.checkpoint_every_s,
-        every=ledger.checkpoint_every_entries,
+        ledger.signer,
+        every_s=settings.ledger.checkpoint_every_s,
+        every=settings.ledger.checkpoint_every_entries,
     )
-    pipeline = Pipeline(
-        store,
-        guarded,
-        works,
-        sealer,
-        dispatcher,
-        responses,
-        receipts,
-        checkpoints,
-        offload=offload,
-    )
-    unknown = _boot(settings, book, store, sealer, works, responses, guarded.now_ms())
-    reader = Reader(store.path)
-    records = Records(reader, vault)
-    state = DaemonState(
-        settings.gateway.name,
-        store,
-        reader,
-        operators,
-        admission,
-        responses,
-        receipts,
-        sealer,
-        pipeline,
-    )
-    changes = Changes(
-        store,
-        vault,
-        works,
-        sealer,
-        admission,
-        dispatcher,
-        max_queued=settings.gateway.max_queued,
-    )
-    proofs = Proofs(reader, vault, signer)
-    questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())
+    parts = (works, sealer, dispatcher, responses, receipts, checkpoints)
+    pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
+    unknown = _boot(settings, book, ledger, sealer, works, responses)
+    reader = Reader(store.path)
+    name = settings.gateway.name
+    counted = (admission, responses, receipts, sealer, pipeline)
+    state = DaemonState(name, store, reader, operators, *counted)
+    most = settings.gateway.max_queued
+    changed = (works, sealer, admission, dispatcher, submissions)
+    changes = Changes(store, vault, *changed, max_queued=most)
+    proofs = Proofs(reader, vault, ledger.signer)
+    records = Records(reader, vault)
+    questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())
     return Gateway(
         settings,
         store,
         reader,
-        guarded,
+        ledger.clock,
         operators,
         dispatcher,
         pipeline,
@@ -172,6 +132,30 @@ def open_gateway(
         state,
         unknown,
     )
+
+
+class _Ledger(NamedTuple):
+    """The opened data directory."""
+
+    store: Store
+    clock: GuardedClock
+    vault: Vault
+    signer: LogSigner
+
+
+def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
+    directory = settings.gateway.data_dir
+    store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
+    guarded = GuardedClock(clock, floor_ms=store.last_t_ms)
+    guarded.now_ms()  # refuses a clock behind the ledger before anything is written
+    vault = Vault(directory / KEYS_DIRECTORY)
+    fresh = store.size == 0
+    if fresh and not vault.has(PERSON_KEY):
+        vault.make(PERSON_KEY)
+    seed = _log_seed(settings, vault, fresh=fresh)
+    state = directory / SIGNER_STATE
+    signer = LogSigner(seed, settings.origin, state, ledger_size=store.size)
+    return _Ledger(store, guarded, vault, signer)
 
 
 def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
@@ -187,14 +171,13 @@ def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
 def _boot(
     settings: Settings,
     book: Rulebook,
-    store: Store,
+    ledger: _Ledger,
     sealer: Sealer,
     works: WorkSet,
     responses: Responses,
-    now_ms: int,
 ) -> int:
     """The first batch of this process; returns how many outcomes a crash made unknown."""
-    software = f"acuse {__version__}"
+    software, store, now_ms = f"acuse {__version__}", ledger.store, ledger.clock.now_ms()
     if store.size == 0:
         sealer.log_event("x.Genesis", now_ms, software=software, format=LEDGER_FORMAT)
     sealer.log_event(

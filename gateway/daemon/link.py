@@ -115,7 +115,7 @@ class Link:
         self._connect = connect
         self._random = random
         self._to_write = trio.Event()
-        self._read_scope = trio.CancelScope()
+        self._scope = trio.CancelScope()
         self._unanswered = 0
         self._room = trio.Event()
         self._drained = trio.Event()
@@ -132,7 +132,7 @@ class Link:
         self._to_write.set()
         if self.session is not None:
             deadline = self.session.next_deadline()
-            self._read_scope.deadline = min(self._read_scope.deadline, deadline)
+            self._scope.deadline = min(self._scope.deadline, deadline)
 
     def answer(self, session: Session | None, delivered: Delivered) -> None:
         """The commit is done: answer a `deliver_sm`, if the session it came on is still there."""
@@ -145,13 +145,13 @@ class Link:
             session.answer(delivered)
 
     def drain(self) -> None:
-        """Unbind as soon as nothing is in flight any more, and do not come back."""
+        """Unbind, or stop trying to bind, and do not come back."""
         self._drained.set()
         if self.session is not None and self.session.state is State.BOUND:
             self.session.unbind(trio.current_time())
             self.flush()
         else:
-            self._read_scope.cancel()
+            self._scope.cancel()
 
     # -- the task ------------------------------------------------------------------------------
 
@@ -192,10 +192,9 @@ class Link:
         self.since_ms = self._pipeline.clock.now_ms()
 
     def _fresh_scope(self) -> trio.CancelScope:
-        self._read_scope = trio.CancelScope()
-        if self._drained.is_set():
-            self._read_scope.cancel()
-        return self._read_scope
+        """What `flush` can shorten and `drain` can end: the present wait."""
+        self._scope = trio.CancelScope()
+        return self._scope
 
     async def _talk(self, stream: trio.abc.Stream) -> None:
         """One session, from bind to its end."""
@@ -256,6 +255,8 @@ class Link:
                 raise LinkLost(
                     f"nothing was heard for {inactivity_s:g} s", hint="the link is opened again"
                 )
+            if received is None and self._drained.is_set() and session.state is State.CONNECTED:
+                return  # drained before the operator let us in
             if received is None:
                 events = session.handle_timeout(now)
             elif received:

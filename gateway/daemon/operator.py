@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PAUSE_S = (0.5, 30.0)
 #: A bucket holds this share of a second's rate: what may leave at once after a quiet moment.
 _BURST_S = 0.05
+#: A token that is whole but for floating point is whole; else a wait for it would never end.
+_ROUNDING = 1e-6
 
 
 class OperatorLink(Protocol):
@@ -81,7 +83,7 @@ class RateLimiter:
         """Whole tokens there are now."""
         self._tokens = min(self._most, self._tokens + (now_s - self._at_s) * self._rate)
         self._at_s = now_s
-        return int(self._tokens)
+        return int(self._tokens + _ROUNDING)
 
     def take(self) -> None:
         """Spend one token."""
@@ -89,7 +91,7 @@ class RateLimiter:
 
     def next_s(self) -> float:
         """When the next whole token is there."""
-        return self._at_s + max(0.0, 1 - self._tokens) / self._rate
+        return self._at_s + max(_ROUNDING, 1 - self._tokens) / self._rate
 
 
 class Operator:
@@ -144,13 +146,17 @@ class Operator:
         assert best.session is not None
         return best, best.session
 
-    def pause(self, now_s: float) -> None:
-        """The operator throttles: stop sending to it, twice as long each time."""
+    def pause(self, now_s: float) -> bool:
+        """The operator throttles: stop sending to it, twice as long each time.
+
+        False: it paused already; these are answers to what was on the way.
+        """
         if now_s < self.paused_until_s:
-            return
+            return False
         self.throttled += 1
         self._pause_s = min(PAUSE_S[1], max(PAUSE_S[0], self._pause_s * 2))
         self.paused_until_s = now_s + self._pause_s
+        return True
 
     def pause_left_s(self, now_s: float) -> float:
         """How long the operator's pause still lasts; 0 when there is none."""

@@ -236,7 +236,6 @@ class Pipeline:
         if isinstance(event, SubmitAnswered):
             self._responses.answered(link.operator, event, now_ms, now_s)
         else:
-            log.warning("submit.unknown", operator=link.operator.name, bind=link.name)
             self._responses.unknown(link.operator, event.token, now_ms)
 
     def _tell(self, commands: list[Command], arrivals: list[_Arrival]) -> None:

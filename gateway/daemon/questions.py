@@ -122,7 +122,7 @@ class Questions:
         elif name == "optout.remove":
             self._pipeline.command(Command(partial(self._changes.remove_optout, args), reply))
         elif name == "status":
-            nursery.start_soon(self._answer, reply, self._state.status)
+            nursery.start_soon(self._status, reply)
         elif name == "messages.show":
             nursery.start_soon(self._answer, reply, partial(self._records.message, _id(args)))
         elif name == "receipts.show":
@@ -160,6 +160,12 @@ class Questions:
         except AcuseError as error:
             reply(error)
 
+    async def _status(self, reply: Callable[[dict[str, Any] | AcuseError], None]) -> None:
+        try:
+            reply(self._state.status(await self._read(self._state.queues)))
+        except AcuseError as error:
+            reply(error)
+
     async def _list(
         self,
         connection: Connection,
@@ -170,7 +176,7 @@ class Questions:
         try:
             items = start()
             while True:
-                chunk = await self._read(lambda: list(islice(items, _CHUNK)), limiter=self._reading)
+                chunk = await self._read(lambda: list(islice(items, _CHUNK)))
                 for item in chunk:
                     connection.item(request_id, item)
                 count += len(chunk)
@@ -191,7 +197,7 @@ class Questions:
             submission_id = _id(args)
             self._pipeline.on_close(submission_id, closed.set)
             show = partial(self._records.receipt, submission_id)
-            shown = await trio.to_thread.run_sync(show)
+            shown = await self._read(show)
             if shown["seal"] is None:
                 with trio.move_on_after(_seconds(args.get("timeout_s", 60.0))) as patience:
                     await closed.wait()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from gateway.daemon.months import month_of
 from gateway.daemon.work import orphan_key
 from gateway.errors import StorageError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gateway.ledger.store import Store
     from gateway.smpp.events import Delivered
     from gateway.smpp.receipt import Receipt
+
+log = structlog.get_logger()
 
 #: What a final state of a segment makes of the submission; DELIVRD depends on all segments.
 _FAILURES = {
@@ -157,6 +161,7 @@ class Receipts:
             row.seq = self._sealer.log_event("x.Duplicate", now_ms, of=same.seq)
         else:
             self.orphans += 1
+            log.info("receipt.orphaned", operator=row.operator, bind=row.bind)
             row.seq = self._sealer.log_event(
                 "x.Orphan",
                 now_ms,
@@ -238,6 +243,7 @@ class Receipts:
             self.duplicates += 1
             row.duplicate_of = known
             row.seq = self._sealer.event(work, "x.Duplicate", now_ms, {"of": known})
+            log.debug("receipt.duplicated", submission_id=work.id, of=known)
             self._store.put(work.row)
             return
         if row.conflict or not row.final:
@@ -253,6 +259,7 @@ class Receipts:
                     work.row.contradicted = 1
             row.seq = self._report(work, _event(verdict), segment, row, raw, now_ms)
             self._sealer.close(work, verdict, now_ms)
+            log.debug("receipt.sealed", submission_id=work.id, state=verdict.value)
         work.marks[row.mark] = row.seq
         self._store.put(segment)
         self._store.put(work.row)

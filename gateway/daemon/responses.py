@@ -10,11 +10,15 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from gateway.daemon.operator import Attempt
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
 from gateway.smpp.consts import Status, status_name
 from gateway.smpp.message_id import normalise_message_id
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +140,13 @@ class Responses:
         now_ms: int,
         now_s: float,
     ) -> None:
-        operator.pause(now_s)
+        if operator.pause(now_s):
+            log.warning(
+                "submit.throttled",
+                operator=operator.name,
+                status=status_name(status),
+                pause_s=round(operator.pause_left_s(now_s), 1),
+            )
         series: dict[str, dict[str, int]] = json.loads(work.row.attempts or "{}")
         one = series.setdefault(
             str(status), {"segment": segment.number, "count": 0, "first": now_ms, "last": now_ms}
@@ -170,6 +180,7 @@ class Responses:
             "segment": segment.number,
         }
         self._sealer.event(work, "x.OutcomeUnknown", now_ms, body, content)
+        log.warning("submit.unknown", submission_id=work.id, operator=segment.operator)
         self._settle(work, now_ms)
 
     def _settle(self, work: Work, now_ms: int) -> None:
@@ -200,6 +211,7 @@ class Responses:
         self._sealer.event(work, "F.1", now_ms, self._relay_body(work), content)
         work.row.state = State.ACCEPTED
         self.accepted += 1
+        log.debug("submit.accepted", submission_id=work.id, operator=work.row.operator)
         self._await_receipts(work, now_ms)
 
     def _reject(self, work: Work, now_ms: int) -> None:
@@ -212,6 +224,12 @@ class Responses:
         self._take_pdus(work, refused, content)
         self._sealer.event(work, "F.2", now_ms, body, content)
         self.rejected += 1
+        log.info(
+            "submit.rejected",
+            submission_id=work.id,
+            operator=work.row.operator,
+            status=body["status"],
+        )
         self._sealer.close(work, State.REJECTED, now_ms)
 
     def _relay_body(self, work: Work) -> dict[str, Any]:

@@ -62,11 +62,23 @@ class DaemonState:
         self.draining = True
         self.stopping.set()
 
-    def status(self) -> dict[str, Any]:
-        """The object of the admin command `status`; safe to call from a worker thread."""
+    def queues(self) -> dict[str, Any]:
+        """What waits, counted in the file; for a worker thread."""
         counts = self._reader.count_open()
         held = self._reader.oldest(State.HELD)
         queued = self._reader.oldest(State.QUEUED)
+        waiting = (State.HELD, State.QUEUED, State.SENDING, State.ACCEPTED, State.UNKNOWN)
+        return {
+            "queues": {
+                **{state.value: counts.get(state, 0) for state in waiting},
+                "orphans": self._receipts.orphans,
+            },
+            "held_next": None if held is None else to_seconds_text(held["due_ms"]),
+            "oldest_queued": None if queued is None else to_seconds_text(queued["submitted_ms"]),
+        }
+
+    def status(self, queues: dict[str, Any]) -> dict[str, Any]:
+        """The object of the admin command `status`, from the event loop's own thread."""
         store = self._store
         return {
             "name": self._name,
@@ -76,21 +88,7 @@ class DaemonState:
             "ready": self.ready,
             "draining": self.draining,
             "operators": [self._operator(operator) for operator in self._operators.values()],
-            "queues": {
-                **{
-                    state.value: counts.get(state, 0)
-                    for state in (
-                        State.HELD,
-                        State.QUEUED,
-                        State.SENDING,
-                        State.ACCEPTED,
-                        State.UNKNOWN,
-                    )
-                },
-                "orphans": self._receipts.orphans,
-            },
-            "held_next": None if held is None else to_seconds_text(held["due_ms"]),
-            "oldest_queued": None if queued is None else to_seconds_text(queued["submitted_ms"]),
+            **queues,
             "totals": {
                 "submitted": self._admission.submitted,
                 "refused": self._admission.refused,
@@ -103,6 +101,7 @@ class DaemonState:
             "ledger": {
                 "origin": store.origin,
                 "size": store.size,
+                "root": store.frontier.root().hex(),
                 "checkpoint_size": store.checkpoint_size,
                 "checkpoint_at": optional_text(store.checkpoint_ms),
             },

@@ -37,7 +37,6 @@ class Request:
     campaign: str | None = None
     location: dict[str, str] | None = None
     urgent: bool = False
-    third_party_collector: bool = False
     not_before_ms: int | None = None
     valid_for_s: int | None = None
 

@@ -94,15 +94,7 @@ def assemble(
         "submission_id": submission_id,
         "entries": [log.proven(seq, raw) for seq, raw in entries],
         "disclose": {} if key is None else _disclose(key, contents, redact),
-        "timestamps": [
-            {
-                "tsa": token.tsa,
-                "over": token.over,
-                "token": base64.b64encode(token.der).decode(),
-                "consistency": log.consistency(token.over),
-            }
-            for token in tokens
-        ],
+        "timestamps": [log.stamped(token) for token in tokens],
         "since": [
             {"note": earlier, "consistency": log.consistency(open_note(earlier)[0])}
             for earlier in since
@@ -169,6 +161,15 @@ class _Log:
                 field="since",
             )
         return format_hashes(consistency_proof(then.size, self.size, self.read))
+
+    def stamped(self, token: Token) -> dict[str, Any]:
+        """A token, as `timestamps` holds it."""
+        return {
+            "tsa": token.tsa,
+            "over": token.over,
+            "token": base64.b64encode(token.der).decode(),
+            "consistency": self.consistency(token.over),
+        }
 
 
 def _withheld(name: str, redact: Collection[str]) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PERSON_BYTES = 16
 LEDGER_FILE = "ledger.db"
 KEYS_DIRECTORY = "keys"
+#: The signer's memory, apart from the database.
+SIGNER_STATE = "signer-state"
 _FILTERS = frozenset({"state", "operator", "to", "brand", "since", "until", "limit"})
 
 
@@ -40,13 +42,9 @@ class Records:
             yield self._line(row)
 
     def message(self, submission_id: str) -> dict[str, Any]:
-        """One submission as in `messages`, with its text and decision."""
+        """One submission as in `messages`, with everything `receipt` shows."""
         row = self._row(submission_id)
-        shown = self.receipt(submission_id)
-        return {
-            **self._line(row),
-            **{k: shown[k] for k in ("text", "encoding", "decision", "segments", "events")},
-        }
+        return {**self._line(row), **self._object(row)}
 
     def receipts(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """`receipt` objects, newest first."""

@@ -83,6 +83,8 @@ class Case:
         self.rotations = self._show(bundle.rotations, code=event.KEY_ROTATE)
         #: The checkpoint of the bundle; None only where there is a fault already.
         self.opened = self.entries[0].opened if self.entries else None
+        #: Every entry could be read. If not, gaps are a consequence and no faults of their own.
+        self.whole = len(self.entries) == len(bundle.entries)
 
     def open(self, note: str) -> OpenNote | None:
         """The checkpoint note, each one taken apart once; None (and a fault) if it is none."""
@@ -244,7 +246,9 @@ def check_envelope(case: Case) -> None:
                 )
             elif code == event.CONTENT_HANDOVER and not _means_handset(operator):
                 found.fault(
-                    "envelope", f"entry {one.seq} claims more than its operator's receipt means"
+                    "envelope",
+                    f"entry {one.seq} claims more than its operator's receipt means",
+                    one.seq,
                 )
 
 

@@ -142,6 +142,7 @@ class Course:
             self.ambiguous = self.ambiguous or _fits_several(body)
         elif code == event.ERASED:
             self.erased = True
+            self.state = "erased"
         if self.final is None:
             self._open_state(code, body)
 

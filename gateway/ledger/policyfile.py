@@ -132,7 +132,7 @@ class _Reader:
         except DataError as error:
             raise _refuse(line, error.message) from None
         if key.kind != kind:
-            raise _refuse(line, f"the key of {whose} has signature type 0x{kind:02x}")
+            raise _refuse(line, f"the key of {whose} has signature type 0x{key.kind:02x}")
         return key
 
     def _group(self, line: int, needed: str, members: list[str]) -> Group:

@@ -13,7 +13,6 @@ connections reset at the same time. Readers open the file with `mode=ro`.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlite_utils import Database
@@ -32,6 +31,7 @@ from gateway.ledger.rows import (
     columns,
 )
 from gateway.ledger.schema import migrations
+from gateway.ledger.statements import INSERT, UPDATE
 from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
@@ -40,49 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, OptoutRow)
-
-#: What may change after a row was inserted; the rest is written once.
-_MUTABLE: dict[type[Row], tuple[str, ...]] = {
-    SubmissionRow: (
-        "state",
-        "operator",
-        "due_ms",
-        "closed_ms",
-        "last_seq",
-        "seal_seq",
-        "reason",
-        "attempts",
-        "contradicted",
-    ),
-    SegmentRow: (
-        "outcome",
-        "operator",
-        "bind",
-        "message_id",
-        "match_key",
-        "command_status",
-        "sent_ms",
-        "answered_ms",
-        "final",
-        "submit",
-        "response",
-    ),
-    ReceiptRow: ("submission", "segment", "seq", "mark", "month", "key", "raw", "duplicate_of"),
-    OptoutRow: ("added_ms", "source", "seq", "month", "key", "number"),
-}
-
-
-def _insert(kind: type[Row]) -> str:
-    names = columns(kind)
-    return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-
-
-def _update(kind: type[Row]) -> str:
-    return f"UPDATE {TABLES[kind]} SET {', '.join(f'{n}=?' for n in _MUTABLE[kind])} WHERE id=?"
-
-
-_INSERT = {kind: (_insert(kind), attrgetter(*columns(kind))) for kind in TABLES}
-_UPDATE = {kind: (_update(kind), attrgetter(*_MUTABLE[kind], "id")) for kind in _MUTABLE}
 
 
 class Appended(NamedTuple):
@@ -109,7 +66,7 @@ class Store:
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
         self._new: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
-        self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in _MUTABLE}
+        self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in UPDATE}
         self._removed_optouts: list[tuple[int]] = []
         self._parties: dict[str, str] = {}
         self._fresh: set[int] = set()
@@ -242,11 +199,11 @@ class Store:
                 )
             for kind, rows in self._new.items():
                 if rows:
-                    statement, values = _INSERT[kind]
+                    statement, values = INSERT[kind]
                     run(statement, map(values, rows))
             for kind, changed in self._changed.items():
                 if changed:
-                    statement, values = _UPDATE[kind]
+                    statement, values = UPDATE[kind]
                     run(statement, map(values, changed.values()))
             if self._parties:
                 run(
@@ -355,6 +312,11 @@ class Store:
         row = self._connection.execute(
             "SELECT count(*) FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
         ).fetchone()
+        return int(row[0])
+
+    def count_inbound(self) -> int:
+        """How many messages from handsets are kept."""
+        row = self._connection.execute("SELECT count(*) FROM inbound").fetchone()
         return int(row[0])
 
     def optouts(self, person: bytes) -> list[OptoutRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.errors import DataError
-from gateway.ledger import checks, trust
+from gateway.ledger import checks, stamps, trust
 from gateway.ledger.entry import time_ms
 from gateway.ledger.proof import NotABundle, parse_bundle
 from gateway.ledger.report import Findings, Report
@@ -37,7 +37,7 @@ def verify_bundle(
     policy: Policy | None = None,
     since: str | None = None,
     max_age_s: int | None = None,
-    stamp_check: trust.StampCheck | None = None,
+    stamp_check: stamps.StampCheck | None = None,
 ) -> Report:
     """Check the `acuse-proof/v1` bundle in *data*.
 
@@ -60,11 +60,13 @@ def verify_bundle(
         verdict, reason, seq = found.verdict()
         return Report(verdict, reason, seq, found.checks())
     case = checks.Case(bundle, found)
-    checks.check_chain(case)
-    course = checks.check_course(case)
-    checks.check_times(case)
-    checks.check_envelope(case)
-    checks.check_commitments(case)
+    state = None
+    if case.whole:
+        state = checks.check_course(case).state
+        checks.check_chain(case)
+        checks.check_times(case)
+        checks.check_envelope(case)
+        checks.check_commitments(case)
     bounds: tuple[int | None, int | None] = (None, None)
     if case.opened is not None:
         bounds = _check_trust(case, case.opened, policy, known, max_age_s, now_ms, stamp_check)
@@ -75,7 +77,7 @@ def verify_bundle(
         seq,
         found.checks(),
         submission_id=bundle.submission_id,
-        state="erased" if course.erased else course.state,
+        state=state,
         size=case.opened.checkpoint.size if case.opened else None,
         not_before_ms=bounds[0],
         not_after_ms=bounds[1],
@@ -90,23 +92,24 @@ def _check_trust(
     known: checks.OpenNote | None,
     max_age_s: int | None,
     now_ms: int,
-    stamp_check: trust.StampCheck | None,
+    stamp_check: stamps.StampCheck | None,
 ) -> tuple[int | None, int | None]:
     """Who vouches for the checkpoint; the time bounds that are proven."""
     found, bundle = case.found, case.bundle
     history = trust.History(opened)
     keys = trust.Keys.of(policy, bundle.log, opened.checkpoint.origin, found)
     signed = trust.check_signatures(case, keys)
-    complete = checks.check_complete(case, opened)
+    complete = checks.check_complete(case, opened) if case.whole else None
     if complete is not None:
         try:
-            if not keys.signed(*complete):
+            # Where the checkpoint is not signed either, that is the fault to tell.
+            if not keys.signed(*complete) and opened in signed:
                 found.fault("complete", "that nothing is kept back is not signed by the log's key")
         except DataError as error:
             found.fault("complete", error.message)
     witnessed_ms = trust.check_witnesses(opened, policy, bundle.witnesses, found)
-    proven = trust.check_stamps(case, history, stamp_check)
-    bounds = trust.check_bounds(case, proven)
+    proven = stamps.check_stamps(case, history, stamp_check)
+    bounds = stamps.check_bounds(case, proven)
     trust.check_since(case, history, keys, signed)
     if known is not None:
         trust.check_known(known, history, keys, signed, found)
@@ -115,5 +118,5 @@ def _check_trust(
     newest_ms = max(outside_ms) or max(
         time_ms(one.body["t"]) for one in (*case.entries, *case.anchors)
     )
-    trust.check_age(newest_ms, now_ms, max_age_s, found)
+    stamps.check_age(newest_ms, now_ms, max_age_s, found)
     return bounds

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import zoneinfo
 from bisect import bisect_right
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -230,8 +230,3 @@ class Openings:
 def local_text(instant_s: float, zone: str) -> str:
     """Wall time of the zone with its offset, whole seconds: `2026-11-28T21:59:59+01:00`."""
     return datetime.fromtimestamp(int(instant_s), zone_named(zone)).isoformat()
-
-
-def utc_text(instant_s: int) -> str:
-    """`2026-11-28T20:59:59Z`."""
-    return datetime.fromtimestamp(instant_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

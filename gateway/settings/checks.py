@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def gateway(table: Gateway, place: Place, reading: Reading) -> None:
+    """The name makes the log's origin."""
     """The data directory may be missing (`acuse serve` makes it), but must not be a file."""
     if table.data_dir.exists() and not table.data_dir.is_dir():
         reading.problem(
@@ -25,6 +26,7 @@ def gateway(table: Gateway, place: Place, reading: Reading) -> None:
 
 
 def issuer(table: Issuer, place: Place, reading: Reading) -> None:
+    """Who issues proofs should have a name."""
     if not table.legal_name:
         reading.warn(
             (*place, "legal_name"),
@@ -34,6 +36,7 @@ def issuer(table: Issuer, place: Place, reading: Reading) -> None:
 
 
 def window(table: Window, place: Place, reading: Reading) -> None:
+    """A window opens and closes at different times."""
     if table.open == table.close:
         reading.problem(
             (*place, "close"),
@@ -56,6 +59,7 @@ def kind_of_sender(name: str) -> str:
 
 
 def sender(table: Sender, place: Place, reading: Reading) -> None:
+    """A sender is of the kind it is declared to be."""
     looks = kind_of_sender(table.name)
     if table.kind == "toll_free" and looks == "long_code":
         return
@@ -68,6 +72,7 @@ def sender(table: Sender, place: Place, reading: Reading) -> None:
 
 
 def tls(table: Tls, place: Place, reading: Reading) -> None:
+    """A client certificate needs its key."""
     if (table.cert_file is None) != (table.key_file is None):
         there, missing = ("cert_file", "key_file") if table.cert_file else ("key_file", "cert_file")
         reading.problem(
@@ -76,6 +81,7 @@ def tls(table: Tls, place: Place, reading: Reading) -> None:
 
 
 def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
+    """Settings of an operator that cannot work together, or probably are not meant."""
     for timer in ("enquire_link_s", "response_timeout_s"):
         if table.inactivity_s <= getattr(table, timer):
             reading.problem(
@@ -105,6 +111,7 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
 
 
 def roles(table: Roles, place: Place, reading: Reading) -> None:
+    """Groups that do not exist give nobody a role."""
     for role in ("operator", "submit", "read"):
         for number, group in enumerate(getattr(table, role)):
             if not _group_exists(group):
@@ -116,6 +123,7 @@ def roles(table: Roles, place: Place, reading: Reading) -> None:
 
 
 def admin(table: Admin, place: Place, reading: Reading) -> None:
+    """The group of the socket must exist."""
     if table.group is not None and not _group_exists(table.group):
         reading.problem(
             (*place, "group"),

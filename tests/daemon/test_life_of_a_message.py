@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
 
-def codes(record: dict) -> list[str]:
+def codes(record: dict[str, Any]) -> list[str]:
     return [event["event"] for event in record["events"]]
 
 

@@ -150,8 +150,8 @@ def test_no_single_bit_of_an_inclusion_proof_can_change(size: int, data: st.Data
             (leaf, index, size, [*proof[:at], flip(proof[at], bit), *proof[at + 1 :]], root)
         )
         wrong.append((leaf, index, size, [*proof[:at], *proof[at + 1 :]], root))
-    for other in {index ^ 1 << n for n in range(size.bit_length())} - {index}:
-        wrong.append((leaf, other, size, proof, root))
+    others = {index ^ 1 << n for n in range(size.bit_length())} - {index}
+    wrong += [(leaf, other, size, proof, root) for other in others]
     for case in wrong:
         with pytest.raises(merkle.ProofError) as caught:
             merkle.verify_inclusion(*case)
@@ -183,6 +183,11 @@ def test_no_single_bit_of_a_consistency_proof_can_change(new: int, data: st.Data
         with pytest.raises(merkle.ProofError) as caught:
             merkle.verify_consistency(*case)
         assert caught.value.fields["reason"] == "since"
+
+
+def test_a_leaf_that_is_called_the_root_is_not_included_without_a_proof() -> None:
+    with pytest.raises(merkle.ProofError, match="too short"):
+        merkle.verify_inclusion(LEAVES[0], 0, 2, [], LEAVES[0])
 
 
 def test_a_tree_is_consistent_with_itself_and_only_with_itself() -> None:

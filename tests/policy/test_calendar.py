@@ -122,6 +122,13 @@ def test_a_window_over_midnight_belongs_to_the_day_it_starts() -> None:
     assert not is_open(rule, "Europe/Madrid", "2026-11-28T00:30:00Z")  # Saturday 01:30, of Friday
 
 
+def test_a_window_that_began_before_the_computed_block_is_open_at_its_first_second() -> None:
+    rule = window("mon-sun 22:00-02:00")
+    for block in range(1480, 1484):
+        start, _ = horizon(block)  # 00:00 UTC
+        assert open_intervals(rule, "Atlantic/Reykjavik", "", block)[0] == (start, start + 7200)
+
+
 def test_a_window_over_midnight_that_starts_before_a_holiday_runs_on_into_it() -> None:
     rule = window("mon-sun 22:00-02:00", holidays="FR")
     assert is_open(rule, "Europe/Paris", "2026-12-25T00:30:00Z")  # 01:30 on Christmas, of the 24th

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from gateway.policy.book import Rulebook
 
-PARISIAN, SPANIARD, MADRILENO = "+33639981234", "+34600111222", "+34910111222"
-FLORIDIAN, PANHANDLE, TOLL_FREE = "+13055550123", "+18505550123", "+18005550123"
+PARISIAN, SPANIARD, MADRILENO = "+33639981234", "+34600111222", "+34910000000"
+FLORIDIAN, PANHANDLE, TOLL_FREE = "+13055550123", "+18505550123", "+18005550199"
 
 
 def brand(*windows: dict[str, Any]) -> Any:
@@ -70,12 +70,12 @@ def test_a_declared_alsatian_is_bound_by_the_holidays_of_both_places(book: Ruleb
 @pytest.mark.parametrize(
     ("number", "holiday"),
     [
-        ("+596696001234", "2026-05-22"),
-        ("+594694001234", "2026-06-10"),
-        ("+590690001234", "2026-05-27"),
-        ("+590690001234", "2026-10-09"),  # of Saint-Barthélemy, which shares 590
-        ("+590690001234", "2026-05-28"),  # of Saint-Martin, likewise
-        ("+262639001234", "2026-04-27"),
+        ("+596696000000", "2026-05-22"),
+        ("+594694000000", "2026-06-10"),
+        ("+590690000000", "2026-05-27"),
+        ("+590690000000", "2026-10-09"),  # of Saint-Barthélemy, which shares 590
+        ("+590690000000", "2026-05-28"),  # of Saint-Martin, likewise
+        ("+262639000000", "2026-04-27"),
     ],
 )
 def test_a_holiday_of_an_overseas_department_holds_there_and_not_in_paris(
@@ -127,7 +127,7 @@ def test_the_night_of_a_clock_change_is_an_hour_longer_in_seconds_not_in_local_t
 
 @pytest.mark.parametrize("category", ["otp", "transactional"])
 def test_what_a_person_asked_for_goes_at_any_hour(book: Rulebook, category: Any) -> None:
-    for number in (PARISIAN, SPANIARD, FLORIDIAN, "+5511955550123", "+88213300655"):
+    for number in (PARISIAN, SPANIARD, FLORIDIAN, "+5511900000000", "+88213000000"):
         decision = ask(book, number, "2026-11-29T03:00:00Z", category)
         assert (decision.action, decision.rules) == ("release", [])
 
@@ -154,9 +154,9 @@ def test_a_debt_claim_keeps_house_hours_where_no_law_says_otherwise(book: Rulebo
 
 
 def test_the_hours_of_collection_are_the_laws_own_where_it_has_them(law: Rulebook) -> None:
-    colombia = ask(law, "+573001234567", "2026-11-28T20:00:00Z", "debt_claim")  # Saturday 15:00
+    colombia = ask(law, "+573000000000", "2026-11-28T20:00:00Z", "debt_claim")  # Saturday 15:00
     assert (colombia.until_text(), colombia.rules) == ("2026-11-30T12:00:00Z", ["CO-QH"])
-    chile = ask(law, "+56999990123", "2026-12-08T15:00:00Z", "debt_claim")  # a holiday
+    chile = ask(law, "+56900000000", "2026-12-08T15:00:00Z", "debt_claim")  # a holiday
     assert (chile.until_text(), chile.rules) == ("2026-12-09T11:00:00Z", ["CL-DEBT"])
     florida = ask(law, FLORIDIAN, "2026-11-25T02:00:00Z", "debt_claim")
     assert (florida.until_text(), florida.rules) == ("2026-11-25T13:00:00Z", ["US-DEBT"])
@@ -178,7 +178,7 @@ def test_a_country_without_a_pack_gets_cautious_hours_and_a_warning_in_every_pro
     book: Rulebook, law: Rulebook
 ) -> None:
     for rules in (book, law):
-        decision = ask(rules, "+5511955550123", "2026-11-24T23:00:00Z")  # 20:00 in São Paulo
+        decision = ask(rules, "+5511900000000", "2026-11-24T23:00:00Z")  # 20:00 in São Paulo
         assert (decision.action, decision.rules) == ("hold", ["DEFAULT-QH"])
         assert decision.warnings == ("no_rule_pack: no rules on file for BR, the default's apply",)
 
@@ -190,12 +190,12 @@ def test_a_country_without_a_pack_gets_cautious_hours_and_a_warning_in_every_pro
 def test_a_number_of_no_country_gets_nothing_that_needs_a_local_time(
     book: Rulebook, category: Any
 ) -> None:
-    decision = ask(book, "+88213300655", "2026-11-24T12:00:00Z", category)
+    decision = ask(book, "+88213000000", "2026-11-24T12:00:00Z", category)
     assert (decision.action, decision.reason) == ("refuse", "location_ambiguous")
 
 
 def test_a_legal_notice_to_a_number_of_no_country_goes_with_a_warning(book: Rulebook) -> None:
-    decision = ask(book, "+88213300655", "2026-11-24T03:00:00Z", "legal_notice")
+    decision = ask(book, "+88213000000", "2026-11-24T03:00:00Z", "legal_notice")
     assert decision.action == "release"
     assert decision.warnings == ("location_unknown: the number belongs to no country",)
     assert decision.as_json()["candidates"] == [
@@ -216,7 +216,7 @@ def test_places_that_never_open_together_within_a_week_are_ambiguous(book: Ruleb
 
 def test_places_that_meet_again_after_a_closed_weekend_are_not_ambiguous(book: Rulebook) -> None:
     far = Facts(location=Location(country="NZ", zone="Pacific/Auckland"))
-    decision = ask(book, PARISIAN, "2026-11-28T08:00:00Z", facts=far)
+    decision = ask(book, PARISIAN, "2026-11-28T21:30:00Z", facts=far)
     assert (decision.action, decision.until_text()) == ("hold", "2026-11-30T19:00:00Z")
 
 
@@ -235,7 +235,7 @@ BY_BRAND, BY_ALL = Facts(opted_out="brand"), Facts(opted_out="all")
 
 @pytest.mark.parametrize("category", ["promotional", "cart_reminder"])
 @pytest.mark.parametrize("facts", [BY_BRAND, BY_ALL])
-@pytest.mark.parametrize("number", [PARISIAN, SPANIARD, FLORIDIAN, "+5511955550123"])
+@pytest.mark.parametrize("number", [PARISIAN, SPANIARD, FLORIDIAN, "+5511900000000"])
 def test_nothing_commercial_follows_an_opt_out(
     book: Rulebook, law: Rulebook, number: str, facts: Facts, category: Any
 ) -> None:
@@ -329,7 +329,7 @@ def test_a_brands_hours_bind_the_categories_it_names_in_the_zone_it_names(
     assert ask(book, MADRILENO, noon, windows=london).action == "release"
     decision = ask(book, MADRILENO, noon, "transactional", windows=london)
     assert decision.until_text() == "2026-11-24T18:00:00Z"
-    nowhere = ask(book, "+88213300655", noon, "transactional", windows=london)
+    nowhere = ask(book, "+88213000000", noon, "transactional", windows=london)
     assert nowhere.until_text() == "2026-11-24T18:00:00Z"
 
 
@@ -372,6 +372,7 @@ def test_a_rule_nobody_has_confirmed_warns_and_does_not_act(
     early = ask(book, MADRILENO, "2026-11-24T06:30:00Z")
     assert (early.action, early.rules) == ("release", ["ES-2"])
     assert early.warnings == ("ES-QH: outside its hours (a law)",)
+    assert [candidate.open for candidate in early.candidates] == [True]
     assert ask(book, MADRILENO, "2026-11-24T12:00:00Z").warnings == ()
 
 
@@ -387,9 +388,21 @@ def test_a_pack_of_a_part_of_a_country_adds_to_the_countrys(tmp_path: Path) -> N
     florida = pack("US-FL", rule("US-FL-QH", close='"19:00"'), head='parents = ["US"]')
     book = load_rulebook([write_packs(tmp_path, US=pack("US", rule("US-QH")), US_FL=florida)])
     evening = "2026-11-25T00:30:00Z"  # 19:30 in Miami
-    assert ask(book, FLORIDIAN, evening).rules == ["US-FL-QH"]
+    # Until the morning the country's own rule shuts too, so both are grounds of the hold.
+    assert ask(book, FLORIDIAN, evening).rules == ["US-FL-QH", "US-QH"]
+    until = at("2026-11-25T00:40:00Z")
+    expiring = ask(book, FLORIDIAN, evening, valid_until=until)
+    assert expiring.reason == "expired_before_window"
     assert ask(book, "+12125550123", evening).action == "release"
     assert [pack.jurisdiction for pack in book.chain("US-FL")] == ["US-FL", "US"]
+
+
+def test_a_rule_inherited_over_two_ways_binds_once(tmp_path: Path) -> None:
+    florida = pack("US-FL", rule("US-FL-QH"), head='parents = ["US", "CA"]')
+    america = pack("US", rule("US-QH"), head='parents = ["CA"]')
+    canada = pack("CA", rule("CA-QH"))
+    book = load_rulebook([write_packs(tmp_path, US=america, US_FL=florida, CA=canada)])
+    assert [found.jurisdiction for found in book.chain("US-FL")] == ["US-FL", "US", "CA"]
 
 
 def test_a_toll_free_number_is_bound_by_every_state_with_rules_in_that_states_zones(
@@ -398,7 +411,9 @@ def test_a_toll_free_number_is_bound_by_every_state_with_rules_in_that_states_zo
     florida = pack("US-FL", rule("US-FL-QH", close='"19:00"'), head='parents = ["US"]')
     book = load_rulebook([write_packs(tmp_path, US=pack("US", rule("US-QH")), US_FL=florida)])
     evening = ask(book, TOLL_FREE, "2026-11-25T00:30:00Z")
-    assert evening.rules == ["US-FL-QH"]
+    assert evening.rules == ["US-QH", "US-FL-QH"]
+    florida_zones = {c.zone for c in evening.candidates if c.jurisdiction == "US-FL"}
+    assert florida_zones == {"America/New_York", "America/Chicago"}
     shut = {c.jurisdiction + "@" + c.zone for c in evening.candidates if not c.open}
     assert shut == {"US-FL@America/New_York"}
 
@@ -413,7 +428,7 @@ def test_checks_limit_what_is_judged(book: Rulebook) -> None:
     out = {"facts": BY_BRAND}
     assert ask(book, MADRILENO, night, checks=["windows"], **out).reason == "quiet_hours"
     assert ask(book, MADRILENO, night, checks=["consent"], **out).reason == "opted_out"
-    nowhere = ask(book, "+88213300655", night, checks=["windows"])
+    nowhere = ask(book, "+88213000000", night, checks=["windows"])
     assert (nowhere.action, len(nowhere.warnings)) == ("release", 1)
 
 
@@ -424,7 +439,7 @@ def test_an_unknown_category_is_an_error_not_a_release(book: Rulebook) -> None:
 
 
 def test_a_time_without_a_zone_is_an_error_not_a_guess(book: Rulebook) -> None:
-    naive = datetime(2026, 11, 24, 12)  # noqa: DTZ001  # the mistake under test
+    naive = at("2026-11-24T12:00:00Z").replace(tzinfo=None)
     with pytest.raises(DataError, match="no zone"):
         decide(book, Message(SPANIARD), NO_FACTS, naive)
 
@@ -494,14 +509,12 @@ def test_every_decision_names_the_versions_it_rests_on(book: Rulebook, law: Rule
 # --- properties -----------------------------------------------------------------------------------
 
 numbers = st.sampled_from(
-    [PARISIAN, SPANIARD, MADRILENO, FLORIDIAN, PANHANDLE, TOLL_FREE, "+590690001234",
-     "+262692001234", "+508551234", "+79161234567", "+573001234567", "+56999990123",
-     "+61455550123", "+353850123456", "+212600001234"]
+    [PARISIAN, SPANIARD, MADRILENO, FLORIDIAN, PANHANDLE, TOLL_FREE, "+590690000000",
+     "+262692000000", "+508550000", "+79160000000", "+573000000000", "+56900000000",
+     "+61491570006", "+353850000000", "+212600000000"]
 )  # fmt: skip
-instants = st.datetimes(
-    datetime(2026, 1, 1),
-    datetime(2028, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
+instants = st.integers(0, 2 * 366 * 86_400 * 4).map(
+    lambda quarters: at("2026-01-01T00:00:00Z") + timedelta(seconds=quarters / 4)
 )
 some_windows = st.lists(
     st.fixed_dictionaries(
@@ -550,7 +563,7 @@ def test_the_answer_does_not_depend_on_where_a_block_of_computed_time_ends(
 ) -> None:
     for block in range(1480, 1500):
         edge = datetime.fromtimestamp(block * BLOCK_S, UTC)
-        for number in (PARISIAN, TOLL_FREE, "+573001234567"):
+        for number in (PARISIAN, TOLL_FREE, "+573000000000"):
             one = decide(book, Message(number), NO_FACTS, edge - timedelta(seconds=1))
             other = decide(book, Message(number), NO_FACTS, edge)
             if one.action == "hold" and one.until != edge:
@@ -564,11 +577,11 @@ def test_a_warm_decision_costs_at_most_25_microseconds_on_average(book: Rulebook
     hours = [at("2026-11-24T00:00:00Z") + timedelta(hours=hour) for hour in range(24)]
     best = float("inf")
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         for now in hours:
             for message in messages:
                 decide(book, message, NO_FACTS, now)
-        best = min(best, (time.perf_counter() - started) / (len(hours) * len(messages)))
+        best = min(best, (time.process_time() - started) / (len(hours) * len(messages)))
     assert best < 25e-6
 
 

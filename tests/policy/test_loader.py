@@ -145,7 +145,7 @@ def test_a_second_layer_in_a_file_of_its_own_is_joined_and_can_only_tighten(
     house = house.replace('version = "1"', 'version = "7"')
     book = load_rulebook([write_packs(tmp_path, ES=pack("ES", rule()), ES_house=house)])
     assert book.packs["ES"].version == "1+7"
-    decision = ask(book, "+34910111222", "2026-11-24T08:30:00Z")
+    decision = ask(book, "+34910000000", "2026-11-24T08:30:00Z")
     assert (decision.action, decision.until_text()) == ("hold", "2026-11-24T09:00:00Z")
     assert decision.rules == ["ES-HOUSE"]
 
@@ -214,8 +214,8 @@ def test_several_windows_for_different_days_make_one_rule(tmp_path: Path) -> Non
     )
     text = rule(days="", open="", close="", hours=several)
     book = load_rulebook([write_packs(tmp_path, ES=pack("ES", text))])
-    assert ask(book, "+34910111222", "2026-11-28T13:59:59Z").action == "release"
-    assert ask(book, "+34910111222", "2026-11-28T14:00:00Z").until_text() == "2026-11-30T06:00:00Z"
+    assert ask(book, "+34910000000", "2026-11-28T13:59:59Z").action == "release"
+    assert ask(book, "+34910000000", "2026-11-28T14:00:00Z").until_text() == "2026-11-30T06:00:00Z"
 
 
 def test_a_fault_inside_one_of_several_windows_names_which(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_fault_inside_one_of_several_windows_names_which(tmp_path: Path) -> No
     ],
 )
 def test_days_are_read_as_people_write_them(text: str, days: set[int]) -> None:
-    assert parse_days(text) == days
+    assert parse_days(text) == frozenset(days)
 
 
 def test_days_are_written_the_way_they_are_read() -> None:

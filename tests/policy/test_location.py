@@ -1,4 +1,4 @@
-"""Facts about where the recipient is: verified wins, declared intersects, contradictions are told."""
+"""Where the recipient is: verified wins, declared intersects, contradictions are errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEW_YORKER, PARISIAN, SPANIARD, ANYWHERE = (
     "+12125550123",
     "+33639981234",
     "+34600111222",
-    "+18005550123",
+    "+18005550199",
 )
 NOON = "2026-11-24T12:00:00Z"
 
@@ -123,7 +123,7 @@ def test_a_country_of_several_zones_alone_means_all_of_them(book: Rulebook) -> N
 
 
 def test_a_location_gives_a_number_of_no_country_a_place(book: Rulebook) -> None:
-    found = places(book, "+88213300655", country="ES", region="CN", evidence="verified")
+    found = places(book, "+88213000000", country="ES", region="CN", evidence="verified")
     assert found == ["ES-CN@Atlantic/Canary"]
 
 
@@ -133,8 +133,8 @@ def test_a_location_gives_a_number_of_no_country_a_place(book: Rulebook) -> None
         (SPANIARD, {"country": "XX"}, "country", "'XX' is no country code"),
         (SPANIARD, {"country": "Spain"}, "country", "is no country code"),
         (SPANIARD, {"country": "ES-CN"}, "country", "is no country code"),
-        ("+88213300655", {"zone": "Europe/Madrid"}, "country", "does not say the country"),
-        ("+77011234567", {"country": "US", "region": "XX"}, "region", "'XX' is no part of US"),
+        ("+88213000000", {"zone": "Europe/Madrid"}, "country", "does not say the country"),
+        ("+77010000000", {"country": "US", "region": "XX"}, "region", "'XX' is no part of US"),
         (SPANIARD, {"country": "ES", "region": "Las Palmas"}, "region", "is no part of ES"),
         (NEW_YORKER, {"region": "CA", "postcode": "33101"}, "postcode", "lies in US-FL"),
         (PARISIAN, {"region": "75", "postcode": "97110"}, "postcode", "lies in GP"),
@@ -167,12 +167,12 @@ def test_a_misspelt_zone_is_answered_with_the_nearest_one(book: Rulebook) -> Non
 
 
 def test_a_number_of_several_french_collectivities_still_has_one_country(book: Rulebook) -> None:
-    found = places(book, "+590690001234", postcode="97133", evidence="verified")
+    found = places(book, "+590690000000", postcode="97133", evidence="verified")
     assert found == ["BL@America/Guadeloupe"]
 
 
 def test_one_location_for_many_numbers_of_a_prefix_is_worked_out_once(book: Rulebook) -> None:
     facts = Facts(location=Location(country="US", region="CA", evidence="verified"))
     first = ask(book, NEW_YORKER, NOON, facts=facts)
-    second = ask(book, "+12125559876", NOON, facts=facts)
+    second = ask(book, "+12125550187", NOON, facts=facts)
     assert first.schedule is second.schedule

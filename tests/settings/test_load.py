@@ -412,6 +412,31 @@ def test_warnings_say_what_works_and_is_probably_not_meant(tmp_path: Path) -> No
     assert all(item.hint for item in warned.values())
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("+01:00", 3600), ("-05:30", -19800), ("Z", 0), ("+00:00", 0)]
+)
+def test_the_receipts_offset_is_at_hand_in_seconds(tmp_path: Path, text: str, seconds: int) -> None:
+    path = written(tmp_path, under_movistar(f'receipt_utc_offset = "{text}"'))
+    assert load_settings(path).operators["movistar"].receipt_utc_offset_s == seconds
+    assert (
+        load_settings(written(tmp_path, MINIMAL)).operators["movistar"].receipt_utc_offset is None
+    )
+
+
+def test_a_brand_may_leave_the_zone_to_the_recipient(tmp_path: Path) -> None:
+    more = "[[brands.acme.windows]]\nopen = '08:00'\nclose = '20:00'\n"
+    brand = load_settings(written(tmp_path, MINIMAL + more)).brands["acme"]
+    assert "zone" not in brand.windows[0].as_dict()
+
+
+@pytest.mark.parametrize(
+    ("tls", "given"), [("false", False), ("true", True), ("{}", True), ("{server_name='x'}", True)]
+)
+def test_tls_is_a_switch_or_a_table(tmp_path: Path, tls: str, given: bool) -> None:
+    operator = load_settings(written(tmp_path, under_movistar(f"tls = {tls}"))).operators
+    assert (operator["movistar"].tls is not None) is given
+
+
 def test_a_route_cannot_send_through_a_receiver(tmp_path: Path) -> None:
     found = problems(written(tmp_path, under_movistar('bind = "receiver"')))
     assert "cannot send" in found["routes[0].operators[0]"].message

@@ -51,7 +51,7 @@ class Esme:
         """Let time pass, deadline by deadline, and read what comes meanwhile."""
         until = self.now + seconds
         new: list[Pdu] = []
-        while self.session.next_deadline() <= until:
+        while not self.session.closing and self.session.next_deadline() <= until:
             self.now = max(self.now, self.session.next_deadline())
             self.session.handle_timeout(self.now)
             new += self.listen()

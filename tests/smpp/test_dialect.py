@@ -61,10 +61,13 @@ def test_a_word_nobody_defined_means_nothing(word: str) -> None:
 
 
 def test_a_dialect_may_hold_only_what_differs(operators: Path) -> None:
-    ours = write(operators, 'extends = "generic"\n[stat]\nfailed = "undelivered"\n')
+    ours = write(
+        operators, 'extends = "generic"\n[stat]\nfailed = "undelivered"\nDELETED = "expired"\n'
+    )
     assert ours.name == "ours"
     assert ours.state("FAILED") == "undelivered"
     assert ours.state("DELIVRD") == "delivered"
+    assert ours.state("DELETED") == "expired"
     assert ours.is_temporary(0x64)
     other = write(
         operators,

@@ -35,8 +35,8 @@ R1_TLVS = (
 )
 
 
-def at(*numbers: int) -> int:
-    return int(datetime(*numbers, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type, misc] # a date's numbers
+def at(year: int, month: int, day: int, hour: int, minute: int, second: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() * 1000)
 
 
 def read(
@@ -235,12 +235,14 @@ def test_texts_as_operators_write_them(
         ("id:1 stat:UNDELIV text:DELIVRD", "1", "undelivered", False),
         # … unless the state is still to come
         ("text:hello id:1 stat:DELIVRD err:0", "1", "delivered", False),
-        ("id:1 text:id:666 stat:DELIVRD", "1", "delivered", False),
+        ("id:1 text:my id:666 stat:DELIVRD", "1", "delivered", False),
         ("text:your id:666 is ready id:1 stat:DELIVRD", "1", "delivered", False),
         # and then a text that names a state makes the receipt say two things
         ("text:my stat:DELIVRD id:1 stat:UNDELIV", "1", None, True),
         ("id:1 stat:DELIVRD stat:UNDELIV", "1", None, True),
         ("id:1 stat:DELIVRD stat:delivered", "1", "delivered", False),
+        ("id:1 stat:FAILED stat:BUFFRED", "1", None, True),
+        ("id:1 stat:FAILED stat:failed", "1", None, False),
         # words of the text are never a state without a label
         ("id:1 text:it has EXPIRED", "1", None, False),
         ("id:1 DELIVRD 3 UNDELIV err:0", "1", None, True),

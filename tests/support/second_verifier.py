@@ -50,7 +50,7 @@ def signed_text(note: str, vkey: str) -> str:
     name, key_id, material = vkey.split("+", 2)
     key, (text, _, lines) = unbase64(material), note.rpartition("\n\n")
     need(key[0] == 1 and sha(name, "\n", key).hex()[:8] == key_id, "checkpoint: key")
-    blobs = [unbase64(row.split(" ")[2]) for row in lines.split("\n") if f" {name} " in row]
+    blobs = [unbase64(row.split(" ")[2]) for row in lines.split("\n") if f"\u2014 {name} " in row]
     mine = [blob[4:] for blob in blobs if blob[:4].hex() == key_id]
     with tempfile.TemporaryDirectory() as home:
         files = {"key": SPKI + key[1:], "text": text.encode() + b"\n", "sig": mine[0]}

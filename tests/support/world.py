@@ -53,8 +53,11 @@ legal_name = "ACME Ejemplo SA"
 tax_id = "A00000000"
 senders = ["ACME"]
 {operators}
+{routes}
+"""
+ROUTE = """
 [[routes]]
-to = ["+"]
+to = ["{prefix}"]
 operators = [{names}]
 """
 OPERATOR = """
@@ -74,9 +77,13 @@ def write_config(
     operators: dict[str, str],
     *,
     ports: dict[str, int] | None = None,
+    routes: dict[str, list[str]] | None = None,
     gateway: str = "",
 ) -> Path:
-    """A configuration for *operators* (name → extra settings); its path."""
+    """A configuration for *operators* (name → extra settings); its path.
+
+    *routes* gives the operators of each prefix, preferred first; by default all carry everything.
+    """
     path = directory / "acuse.toml"
     text = CONFIG.format(
         directory=directory,
@@ -85,7 +92,10 @@ def write_config(
             OPERATOR.format(name=name, settings=extra, port=(ports or {}).get(name, 2775))
             for name, extra in operators.items()
         ),
-        names=", ".join(f'"{name}"' for name in operators),
+        routes="".join(
+            ROUTE.format(prefix=prefix, names=", ".join(f'"{name}"' for name in names))
+            for prefix, names in (routes or {"+": list(operators)}).items()
+        ),
     )
     path.write_text(text)
     path.chmod(0o600)
@@ -222,7 +232,8 @@ class World:
             daemon = Daemon(gateway, nursery)
             yield daemon
             if not crash:
-                gateway.state.stop()
+                if not gateway.state.draining:  # asked twice, it would not wait
+                    gateway.state.stop()
                 with trio.fail_after(120):
                     await gateway.state.ended.wait()
             nursery.cancel_scope.cancel()

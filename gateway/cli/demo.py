@@ -1,0 +1,287 @@
+"""`acuse demo`: the whole product once, in a temporary directory, on loopback only.
+
+Two simulated operators and the daemon run as processes of their own, reached through the same
+commands a user types. It ends well only if every message ended as its case says, the ledger and
+the bundle verify, and the bundle with one byte changed does not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.client import Client
+from gateway.cli.demostage import Stage, acuse_command
+from gateway.cli.output import coloured_cell, print_json
+from gateway.errors import StorageError, TryAgain
+
+#: Fictitious numbers; it is always night, or Sunday, for a promotion in one of these places.
+_NIGHT = ("+16715550123", "+33639981234", "+12125550123")
+_OPTED_OUT = "+34600111333"
+_PATIENCE_S = 40.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A message of the demo: what is asked, and how it must end."""
+
+    name: str
+    to: str
+    state: str
+    text: str = "Su factura 2026/117 vence el 30 de noviembre."
+    category: str = "legal_notice"
+    means: str = ""
+
+
+def _cases(night: str) -> list[Case]:
+    long_text = (
+        "Estimado cliente: desde el 1 de enero de 2027 su tarifa cambia. El precio de la"
+        " energía pasa a 0,148 €/kWh; la potencia no varía. Puede rescindir el contrato sin"
+        " coste antes del 31 de diciembre. Las condiciones completas están en su área de cliente."
+    )
+    return [
+        Case("delivered", "+34600111222", "delivered", means="so the operator says of the handset"),
+        Case("undelivered", "+34600111901", "undelivered", means="the operator gave up"),
+        Case(
+            "throttled",
+            "+34600111922",
+            "delivered",
+            means="told twice to slow down",
+        ),
+        Case(
+            "multi-part",
+            "+33639980101",
+            "delivered",
+            text=long_text,
+            means="one verdict from all its receipts",
+        ),
+        Case("unknown", "+34600111930", "unknown", means="no answer: not sent again by itself"),
+        Case(
+            "held",
+            night,
+            "held",
+            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            category="promotional",
+            means="quiet hours at the recipient's place",
+        ),
+        Case(
+            "refused",
+            _OPTED_OUT,
+            "refused",
+            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            category="promotional",
+            means="the person opted out",
+        ),
+    ]
+
+
+def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
+    """Run the demo in *directory* (default: a temporary one); 0 if everything ended as it should.
+
+    What stays: with *keep* the whole directory, else the bundle and the keys to check it with.
+    """
+    place = _make_place(directory)
+    narrator = Narrator(quiet=as_json)
+    with Stage(place) as stage:
+        narrator.heading("Acuse demo: everything runs on this machine, nothing leaves it.")
+        stage.start()
+        narrator.step("operators", f"two simulated SMSCs on loopback, ports {stage.ports_text()}")
+        with Client(stage.socket) as client:
+            status = stage.wait_until_bound(client)
+            origin = status["ledger"]["origin"]
+            narrator.step("daemon", f"acuse serve, process {status['pid']}, log {origin}")
+            for operator in status["operators"]:
+                narrator.line(f"bound to {operator['name']} as {operator['bind']}")
+            shown = _send_messages(client, narrator)
+            proof = _prove(stage, client, narrator, shown)
+        stage.stop()
+        narrator.step("stop", "drained: unbound in good order, the log is signed")
+        ledger = stage.run("ledger", "verify", "--policy", str(stage.policy))
+        narrator.line(f"acuse ledger verify: {ledger.said['verdict']} ({ledger.meaning()})")
+    ok = (
+        all(each["state"] == each["expected"] for each in shown)
+        and proof
+        and ledger.exit_code == _UNANCHORED
+        and all(check["ok"] for check in ledger.said["checks"] if check["name"] != "timestamp")
+    )
+    if not keep:
+        stage.leave_only_the_proof()
+    narrator.ending(stage, ok=ok, keep=keep)
+    if as_json:
+        messages = [{k: each[k] for k in ("submission_id", "case", "state")} for each in shown]
+        print_json(
+            {
+                "ok": ok,
+                "dir": str(place),
+                "config": str(stage.config) if keep else None,
+                "messages": messages,
+                "bundle": str(stage.bundle),
+                "certificate": None,
+                "policy": str(stage.policy),
+                "tsa_ca": None,
+                "signer_ca": None,
+            }
+        )
+    return 0 if ok else 1
+
+
+#: Exit code of a proof that is consistent while nothing outside vouches for it yet.
+_UNANCHORED = 4
+_INVALID = 1
+
+
+def _make_place(directory: Path | None) -> Path:
+    if directory is None:
+        return Path(tempfile.mkdtemp(prefix="acuse-demo-"))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise StorageError(
+                f"{directory} is not empty", hint="give --dir a new directory", dir=str(directory)
+            )
+    except OSError as error:
+        raise StorageError(
+            f"{directory} cannot be used: {error.strerror}",
+            hint="give --dir a directory that can be written",
+            dir=str(directory),
+        ) from None
+    return directory.resolve()
+
+
+def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
+    client.call("optout.add", {"to": _OPTED_OUT, "source": "STOP"})
+    cases = _cases(_at_night())
+    narrator.step("messages", f"{len(cases)} submitted; each answer came after its fsync")
+    taken = []
+    for case in cases:
+        request = {
+            "to": case.to,
+            "from": "ACME",
+            "brand": "acme",
+            "category": case.category,
+            "text": case.text,
+        }
+        taken.append((case, client.call("submit", request)))
+    shown = []
+    for case, answer in taken:
+        record = _await_state(client, answer["submission_id"], case.state)
+        means = case.means
+        if record["state"] == "held":
+            until = record["decision"]["until"]
+            means = f"until {until} ({', '.join(record['decision']['rules'])})"
+        narrator.message(case, record["state"], means)
+        shown.append(
+            {
+                "submission_id": answer["submission_id"],
+                "case": case.name,
+                "state": record["state"],
+                "expected": case.state,
+            }
+        )
+    return shown
+
+
+def _at_night() -> str:
+    """One of the numbers in whose place a promotion is in quiet hours now."""
+    from datetime import UTC, datetime
+
+    from gateway.policy.calendar import use_pinned_zones
+    from gateway.policy.decide import Facts, Message, decide
+    from gateway.policy.loader import load_rulebook
+
+    use_pinned_zones()
+    book = load_rulebook(profile="law")
+    now = datetime.now(UTC)
+    for number in _NIGHT:
+        if decide(book, Message(to=number, category="promotional"), Facts(), now).action == "hold":
+            return number
+    return _NIGHT[0]
+
+
+def _await_state(client: Client, submission_id: str, state: str) -> dict[str, Any]:
+    """The record when it has reached *state*, or when patience is over."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        record = client.call("receipts.show", {"submission_id": submission_id})
+        if record["state"] == state or time.monotonic() > deadline:
+            return record
+        time.sleep(_POLL_S)
+
+
+def _prove(stage: Stage, client: Client, narrator: Narrator, shown: list[dict[str, str]]) -> bool:
+    """Make a bundle, check it with the verifier, and show that one changed byte is noticed."""
+    submission_id = next(each["submission_id"] for each in shown if each["case"] == "multi-part")
+    checkpoint = client.call("ledger.checkpoint", {})
+    vkey = client.call("ledger.head", {})["vkey"]
+    stage.policy.write_text(f"log {vkey}\nquorum none\n")
+    narrator.step("seal", f"{checkpoint['size']} entries, root {checkpoint['root'][:16]}…, signed")
+    bundle = client.call("bundle", {"submission_id": submission_id})["bundle"]
+    stage.bundle.write_text(bundle)
+    good = stage.run("verify", str(stage.bundle), "--policy", str(stage.policy))
+    narrator.step("proof", f"bundle of the multi-part message, {len(bundle):,} bytes")
+    narrator.line(f"acuse verify: {good.said['verdict']} ({good.meaning()})")
+    spoiled = stage.place / "spoiled.json"
+    spoiled.write_text(_with_one_byte_changed(bundle))
+    bad = stage.run("verify", str(spoiled), "--policy", str(stage.policy))
+    spoiled.unlink()
+    narrator.line("the same with one byte of the text changed:")
+    narrator.line(f"acuse verify: {bad.said['verdict']} ({bad.said['reason']})")
+    return good.exit_code == _UNANCHORED and bad.exit_code == _INVALID
+
+
+def _with_one_byte_changed(bundle: str) -> str:
+    """The bundle, its disclosed text saying January 2 instead of January 1."""
+    changed = bundle.replace("desde el 1 de enero", "desde el 2 de enero", 1)
+    if changed == bundle:
+        raise TryAgain("the bundle does not show the text", hint="this is a defect of the demo")
+    return changed
+
+
+class Narrator:
+    """Tells a person what happens, step by step, on stdout; says nothing with --json."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._number = 0
+
+    def heading(self, text: str) -> None:
+        """The first line."""
+        self._say(click.style(text, bold=True))
+
+    def step(self, name: str, text: str) -> None:
+        """A new step."""
+        self._number += 1
+        self._say(f"\n {self._number}  {click.style(f'{name:<10}', bold=True)} {text}")
+
+    def line(self, text: str) -> None:
+        """Something more about the step."""
+        self._say(f"{'':15}{text}")
+
+    def message(self, case: Case, state: str, means: str) -> None:
+        """How one message ended."""
+        right = "" if state == case.state else f"  (expected {case.state})"
+        self._say(
+            f"     {case.name:<12} {case.to:<13} {coloured_cell(f'{state:<12}')} {means}{right}"
+        )
+
+    def ending(self, stage: Stage, *, ok: bool, keep: bool) -> None:
+        """What there is to look at now, and the commands for it."""
+        if not ok:
+            self._say("\nSomething did not end as it should; the lines above show what.")
+            return
+        self._say("\nEverything ended as it should. The proof stays here; check it with")
+        self._say(f"  {acuse_command()} verify {stage.bundle} --policy {stage.policy}")
+        self._say("Change one byte of it and check again: INVALID, with the reason.")
+        if keep:
+            self._say("Start the daemon again on what is kept:")
+            self._say(f"  {acuse_command()} serve --config {stage.config}")
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            click.echo(text)
