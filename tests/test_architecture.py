@@ -16,7 +16,8 @@ SOURCES = sorted((ROOT / "gateway").rglob("*.py"))
 #: nothing of files, clocks and sockets; `store`, `reader` and `files` are the ledger's own doors.
 FOUNDATION = ("gateway.errors", "gateway.clock", "gateway.resources")
 LEDGER_DOORS = tuple(
-    f"gateway.ledger.{name}" for name in ("store", "reader", "files", "schema", "tiles", "rows")
+    f"gateway.ledger.{name}"
+    for name in ("store", "lookups", "reader", "files", "schema", "tiles", "rows")
 )
 ALLOWED: dict[str, tuple[str, ...]] = {
     "gateway.errors": (),
@@ -51,7 +52,7 @@ def module_name(path: Path) -> str:
 
 def imports(path: Path) -> set[str]:
     """Every module imported anywhere in the file, those for the type checker included."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -112,8 +113,9 @@ def test_every_module_and_public_thing_says_what_it_is_for(path: Path) -> None:
     if path.read_text().strip() and path.name != "__init__.py":
         assert ast.get_docstring(tree)
     for node in tree.body:
-        named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if named and not node.name.startswith("_"):
+        if isinstance(
+            node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ) and not node.name.startswith("_"):
             assert ast.get_docstring(node), node.name
 
 

@@ -14,6 +14,7 @@ import stat
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import structlog
 import trio
 
@@ -37,7 +38,6 @@ OUTSTANDING_MOST = 1024
 #: A peer that takes nothing for so long while answers wait is dropped.
 SLOW_READER_S = 30.0
 _READ_BYTES = 65_536
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def open_socket(path: Path, group: str | None) -> socket.socket:
@@ -230,7 +230,7 @@ class Connection:
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        request = json.loads(line)
+        request = _loads(line)
     except (ValueError, RecursionError):
         raise UsageError(
             "a line is not JSON",
@@ -249,5 +249,15 @@ def _parse(line: bytes) -> dict[str, Any]:
     return request
 
 
+def _loads(line: bytes) -> object:
+    """The value of a line. What orjson refuses gets a second reading: a lone surrogate is valid
+    JSON, and its submitter is told which field holds it.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
+
+
 def _line(answer: Mapping[str, Any]) -> bytes:
-    return _ENCODE(answer).encode() + b"\n"
+    return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)

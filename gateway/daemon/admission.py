@@ -19,7 +19,7 @@ from gateway.daemon.work import Work
 from gateway.errors import DataError
 from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
-from gateway.ledger.rows import SegmentRow, State, SubmissionRow
+from gateway.ledger.rows import SegmentRow, State, SubmissionRow, segment_id
 from gateway.policy.decide import Facts, Message, decide
 from gateway.policy.request import parse_location
 
@@ -89,8 +89,10 @@ class Admission:
             opted_out="all" if "" in brands else "brand" if row.brand in brands else "",
             location=None if request.location is None else parse_location(request.location),
         )
-        work.decided_ms = now_ms
-        return decide(self._book, message, facts, to_datetime(at_ms))
+        decision = decide(self._book, message, facts, to_datetime(at_ms))
+        work.released_until_ms = round(decision.released_until_s * 1000)
+        work.optout_changes = self._store.optout_changes
+        return decision
 
     # -- taking in -----------------------------------------------------------------------------
 
@@ -174,7 +176,7 @@ class Admission:
         row.request = work.seal("request", work.request.to_bytes())
         self._store.put_new(row)
         for number in range(1, row.parts + 1):
-            segment = SegmentRow(self._store.next_id(SegmentRow), row.id, number)
+            segment = SegmentRow(segment_id(row.id, number), row.id, number)
             work.segments.append(segment)
             self._store.put_new(segment)
         self._works.add(work)
@@ -226,11 +228,16 @@ class Admission:
 
 def answer(work: Work, decision: Decision) -> dict[str, Any]:
     """The object `acuse submit --json` prints."""
-    told = decision.as_json()
     return {
         "submission_id": work.id,
         "state": work.row.state.value,
-        "decision": {k: told[k] for k in ("action", "until", "reason", "rules", "warnings")},
+        "decision": {
+            "action": decision.action,
+            "until": decision.until_text(),
+            "reason": decision.reason,
+            "rules": decision.rules,
+            "warnings": list(decision.warnings),
+        },
         "encoding": work.row.encoding,
         "segments": work.row.parts,
     }

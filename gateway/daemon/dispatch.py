@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from gateway.smpp.session import Session
 
 #: Segments kept in memory at most, and how many are left when the next page is read.
-_READY_MOST = 4096
-_READY_LOW = 1024
-#: Held submissions looked at in one batch.
-_RELEASE_PAGE = 256
+_READY_MOST = 16_384
+_READY_LOW = 4096
+#: Submissions brought into memory in one batch; more would hold up the answers of that batch.
+_PAGE = 256
 
 _Item = tuple["Work", "SegmentRow"]
 
@@ -114,15 +114,15 @@ class Dispatcher:
             self._release_held(now_ms)
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(
-                State.QUEUED, due_ms=0, after_id=self._cursor, limit=_READY_MOST
+                State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE
             )
             for row_id in page:
                 self._cursor = row_id
                 self._push(self._works.get(row_id))
-            self._backlog = len(page) == _READY_MOST
+            self._backlog = len(page) == _PAGE
 
     def _release_held(self, now_ms: int) -> None:
-        page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_RELEASE_PAGE)
+        page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_PAGE)
         for row_id in page:
             work = self._works.get(row_id)
             row = work.row
@@ -191,8 +191,8 @@ class Dispatcher:
             return True  # half a message helps nobody: what was begun is finished
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
-        if work.decided_ms == now_ms:
-            return True  # decided in this very instant, on the same facts
+        if now_ms < work.released_until_ms and work.optout_changes == self._store.optout_changes:
+            return True  # the same hours are open and nobody opted out: the decision stands
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":
             self._refuse(work, decision, now_ms)
@@ -230,7 +230,7 @@ class Dispatcher:
         segment.outcome = Outcome.SENDING
         segment.operator, segment.bind = operator.name, link.name
         segment.sent_ms = now_ms
-        segment.submit = work.seal(f"submit.{segment.number}", wire)
+        segment.submit = work.seal_pdu(f"submit.{segment.number}", wire)
         row = work.row
         if row.state is State.QUEUED:
             self._works.waiting -= 1

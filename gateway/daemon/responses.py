@@ -68,7 +68,7 @@ class Responses:
             operator.in_flight -= 1
         segment.command_status = answer.status
         segment.answered_ms = now_ms
-        segment.response = work.seal(f"response.{segment.number}", answer.raw)
+        segment.response = work.seal_pdu(f"response.{segment.number}", answer.raw)
         self._store.put(segment)
         if answer.status == Status.ESME_ROK:
             operator.accepted()
@@ -256,7 +256,7 @@ class Responses:
         for name, sealed in (("submit", segment.submit), ("response", segment.response)):
             if sealed is not None:
                 field = f"{name}.{segment.number}"
-                content[field] = work.open(field, sealed)
+                content[field] = work.pdus.pop(field, b"") or work.open(field, sealed)
 
     def _end_series(self, work: Work, now_ms: int) -> None:
         """The attempts that failed for now are over: one entry per status."""

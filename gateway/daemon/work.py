@@ -7,11 +7,12 @@ to come soon. Memory is bounded by the queue's limit plus `_IDLE_LIMIT`.
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+import orjson
 
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
@@ -42,20 +43,14 @@ class Request:
 
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""
-        said = {name: getattr(self, name) for name in _REQUEST_FIELDS}
-        return json.dumps(
-            {
-                name: value
-                for name, value in said.items()
-                if value is not None and value is not False
-            },
-            ensure_ascii=False,
-        ).encode()
+        every = ((name, getattr(self, name)) for name in _REQUEST_FIELDS)
+        said = {name: value for name, value in every if value is not None and value is not False}
+        return orjson.dumps(said)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Request:
         """The inverse of `to_bytes`."""
-        return cls(**json.loads(data))
+        return cls(**orjson.loads(data))
 
 
 _REQUEST_FIELDS = tuple(each.name for each in fields(Request))
@@ -75,8 +70,11 @@ class Work:
     #: Mark of each receipt → `seq` of its entry, to know a repeated one.
     marks: dict[bytes, int] = field(default_factory=dict)
     pinned: int = 0
-    #: When policy last decided about it, so that one instant is not decided twice.
-    decided_ms: int = -1
+    #: Until when policy's last decision lets it go, and the opt-out list it was made on.
+    released_until_ms: int = -1
+    optout_changes: int = -1
+    #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.
+    pdus: dict[str, bytes] = field(default_factory=dict)
     _encoded: EncodedText | None = None
 
     @property
@@ -98,13 +96,18 @@ class Work:
         """*content* encrypted under this submission's key, bound to its id and *name*."""
         return self.cipher.seal(self.row.submission_id, name, content)
 
+    def seal_pdu(self, name: str, pdu: bytes) -> bytes:
+        """`seal`, remembering the PDU for the entry that will commit to it."""
+        self.pdus[name] = pdu
+        return self.seal(name, pdu)
+
     def open(self, name: str, sealed: bytes) -> bytes:
         """The inverse of `seal`."""
         return self.cipher.open_record(self.row.submission_id, name, sealed)
 
     def mark(self, receipt_body: bytes) -> bytes:
         """A keyed hash by which the same receipt is known again, and nothing else."""
-        return hmac.digest(self.key, b"acuse/receipt/v1\0" + receipt_body, "sha256")[:16]
+        return sha256(b"acuse/receipt/v1\0" + self.key + receipt_body).digest()[:16]
 
 
 class WorkSet:
@@ -115,13 +118,15 @@ class WorkSet:
         self._vault = vault
         self._pinned: dict[int, Work] = {}
         self._idle: OrderedDict[int, Work] = OrderedDict()
+        self._fresh: list[Work] = []
         #: Submissions that are held or queued; the configured limit is on these.
         self.waiting = 0
         self._by_key: dict[tuple[str, str], list[tuple[Work, SegmentRow]]] = {}
 
     def add(self, work: Work) -> None:
-        """Take in a submission that was just made."""
+        """Take in a submission that was just made; it stays for this batch at least."""
         self._idle[work.row.id] = work
+        self._fresh.append(work)
 
     def get(self, row_id: int) -> Work:
         """The submission with that row id, from memory or from the file."""
@@ -177,6 +182,12 @@ class WorkSet:
 
     def trim(self) -> None:
         """Forget the submissions idle for longest; only between batches."""
+        for work in self._fresh:
+            # Held, or behind a long queue: it comes back from the file when its turn comes, and
+            # must not push out those whose receipts are due.
+            if work.pinned == 0:
+                self._idle.pop(work.row.id, None)
+        self._fresh.clear()
         while len(self._idle) > _IDLE_LIMIT:
             _, work = self._idle.popitem(last=False)
             for segment in work.segments:

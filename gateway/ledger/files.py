@@ -28,7 +28,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     """SQLite's and the system's errors as one StorageError that names the file and the way out."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # Python cannot even decode what SQLite says of some damaged schemas.
         raise _explained(path, error) from error
     except OSError as error:
         raise StorageError(
@@ -38,8 +39,10 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _explained(path: Path, error: sqlite3.DatabaseError) -> StorageError:
+def _explained(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> StorageError:
     text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        text = error.object.decode("utf-8", "replace")
     if "not a database" in text or "malformed" in text:
         return StorageError(
             f"{path} is damaged or not a ledger ({text})",
@@ -78,8 +81,11 @@ def open_file(path: Path) -> sqlite3.Connection:
     path.chmod(0o600)
     execute = connection.execute
     if fresh:
+        # Both or neither: a start that is cut off in between leaves a file that is still fresh.
+        execute("BEGIN")
         execute(f"PRAGMA application_id={APPLICATION_ID}")
         execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        execute("COMMIT")
     else:
         require_version(connection, path)
     execute("PRAGMA journal_mode=WAL")
@@ -157,7 +163,7 @@ def read_tail(connection: sqlite3.Connection) -> Tail:
         "SELECT seq, entry FROM entries WHERE seq>=? ORDER BY seq", (seq,)
     ):
         try:
-            entry = canonical.decode(bytes(raw))
+            entry = canonical.decode(raw if isinstance(raw, bytes) else b"")
             ok = found == seq == entry["seq"] and entry["prev"] == (expected or entry["prev"])
             last_t_ms = time_ms(str(entry["t"]))
         except (DataError, KeyError):

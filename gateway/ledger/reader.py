@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from gateway.errors import StorageError
 from gateway.ledger import canonical
 from gateway.ledger.files import require_version, storage_errors
+from gateway.ledger.rows import segment_id
 from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
@@ -70,13 +71,16 @@ class Reader:
         return 0 if row[0] is None else int(row[0]) + 1
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
-        """The exact bytes of the entries from *start* up to *stop*, streamed."""
+        """The exact bytes of the entries from *start* up to *stop*, streamed.
+
+        What stands there instead of bytes in a damaged file is given as none at all.
+        """
         with storage_errors(self.path):
             cursor = self._connection.execute(
                 "SELECT entry FROM entries WHERE seq>=? AND seq<? ORDER BY seq", (start, stop)
             )
             for (entry,) in cursor:
-                yield bytes(entry)
+                yield entry if isinstance(entry, bytes) else b""
 
     def entry(self, seq: int) -> bytes:
         """The exact bytes of one entry."""
@@ -84,11 +88,11 @@ class Reader:
             row = self._connection.execute(
                 "SELECT entry FROM entries WHERE seq=?", (seq,)
             ).fetchone()
-        if row is None:
+        if row is None or not isinstance(row[0], bytes):
             raise StorageError(
                 f"ledger entry {seq} is missing", hint="run `acuse ledger verify`", seq=seq
             )
-        return bytes(row[0])
+        return row[0]
 
     def entries_of(self, last_seq: int) -> list[tuple[int, bytes]]:
         """Every entry of the submission whose latest one is *last_seq*, in order."""
@@ -108,7 +112,7 @@ class Reader:
     def checkpoints(self) -> Iterator[str]:
         """Every stored checkpoint note, smallest first."""
         for row in self._query("SELECT note FROM checkpoints ORDER BY size", {}):
-            yield row["note"]
+            yield str(row["note"])
 
     def last_checkpoint(self) -> dict[str, Any] | None:
         """`size`, `made_ms` and `note` of the latest checkpoint."""
@@ -159,7 +163,8 @@ class Reader:
         """Rows of the segments of a submission, by number."""
         return list(
             self._query(
-                "SELECT * FROM segments WHERE submission=:id ORDER BY number", {"id": submission}
+                "SELECT * FROM segments WHERE id>=:first AND id<:first + 256 ORDER BY id",
+                {"first": segment_id(submission, 0)},
             )
         )
 

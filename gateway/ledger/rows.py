@@ -95,6 +95,11 @@ class SegmentRow:
         self.outcome = Outcome(self.outcome)
 
 
+def segment_id(submission: int, number: int) -> int:
+    """The row id of a segment; a message has at most 255."""
+    return submission << 8 | number
+
+
 @dataclass(slots=True, eq=False)
 class ReceiptRow:
     """One row of `receipts`. Without `submission` it is an orphan, with a `key` of its own."""

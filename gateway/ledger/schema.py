@@ -50,12 +50,12 @@ _TABLES = (
     # Appended in order of arrival and scanned on the rare question by recipient: an index led by
     # `person` would be written at a random place for every message.
     "CREATE INDEX submissions_person ON submissions (id, person)",
+    # `id` is the submission's times 256 plus the number: its segments lie side by side.
     """CREATE TABLE segments (
         id INTEGER PRIMARY KEY, submission INTEGER NOT NULL, number INTEGER NOT NULL,
         outcome TEXT NOT NULL, operator TEXT, bind TEXT, message_id TEXT, match_key TEXT,
         command_status INTEGER, sent_ms INTEGER, answered_ms INTEGER, final TEXT,
         submit BLOB, response BLOB) STRICT""",
-    "CREATE INDEX segments_by_submission ON segments (submission)",
     "CREATE INDEX segments_by_match_key ON segments (match_key) WHERE match_key IS NOT NULL",
     """CREATE TABLE receipts (
         id INTEGER PRIMARY KEY, submission INTEGER, segment INTEGER, operator TEXT NOT NULL,

@@ -13,7 +13,7 @@ connections reset at the same time. Readers open the file with `mode=ro`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -21,6 +21,7 @@ from gateway.errors import StorageError
 from gateway.ledger import canonical, merkle
 from gateway.ledger.entry import time_text
 from gateway.ledger.files import open_file, read_tail, storage_errors
+from gateway.ledger.lookups import Lookups
 from gateway.ledger.rows import (
     TABLES,
     OptoutRow,
@@ -28,7 +29,6 @@ from gateway.ledger.rows import (
     Row,
     SegmentRow,
     SubmissionRow,
-    columns,
 )
 from gateway.ledger.schema import migrations
 from gateway.ledger.statements import INSERT, UPDATE
@@ -36,10 +36,7 @@ from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
     from pathlib import Path
-
-_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, OptoutRow)
 
 
 class Appended(NamedTuple):
@@ -49,19 +46,18 @@ class Appended(NamedTuple):
     leaf: bytes
 
 
-class Store:
+class Store(Lookups):
     """The ledger file, open for writing. One per data directory (the caller holds the lock)."""
 
     def __init__(self, connection: sqlite3.Connection, origin: str, path: Path) -> None:
         self.origin = origin
-        self.path = path
         self.commits = 0
         self.last_leaf = bytes(32)
         self.last_t_ms = 0
         self.checkpoint_size = 0
         self.checkpoint_ms: int | None = None
         self.frontier = merkle.Frontier()
-        self._connection = connection
+        super().__init__(connection, path)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -70,6 +66,8 @@ class Store:
         self._removed_optouts: list[tuple[int]] = []
         self._parties: dict[str, str] = {}
         self._fresh: set[int] = set()
+        #: Counts changes of the opt-out list, for those who remember a decision.
+        self.optout_changes = 0
         self._refs: dict[tuple[str, str], SubmissionRow] = {}
         self._load_edge()
 
@@ -117,7 +115,7 @@ class Store:
         body["prev"] = self.last_leaf.hex()
         body["t"] = time_text(t_ms)
         body["ev"] = event
-        entry = canonical.encode(body)
+        entry = canonical.encode_entry(body)
         leaf = merkle.leaf_hash(entry)
         for level, index, hashes in self.frontier.append(leaf):
             self._tiles.append((level, index, merkle.tile_root(hashes), hashes))
@@ -131,13 +129,6 @@ class Store:
         self._checkpoints.append((size, made_ms, note))
         self.checkpoint_size = size
         self.checkpoint_ms = made_ms
-
-    def last_note(self) -> str | None:
-        """The latest signed checkpoint that is stored."""
-        row = self._connection.execute(
-            "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
-        ).fetchone()
-        return None if row is None else str(row[0])
 
     def read_tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile, from the edge in memory or from the file (between batches)."""
@@ -159,6 +150,8 @@ class Store:
         self._fresh.add(id(row))
         if type(row) is SubmissionRow and row.ref is not None:
             self._refs[row.brand, row.ref] = row
+        elif type(row) is OptoutRow:
+            self.optout_changes += 1
 
     def put(self, row: SubmissionRow | SegmentRow | ReceiptRow | OptoutRow) -> None:
         """Write the changes of *row* with the batch."""
@@ -172,6 +165,7 @@ class Store:
     def remove_optout(self, row_id: int) -> None:
         """Take an opt-out away with the batch."""
         self._removed_optouts.append((row_id,))
+        self.optout_changes += 1
 
     # -- the batch -----------------------------------------------------------------------------
 
@@ -241,18 +235,13 @@ class Store:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Close as a crash would: what is not committed is lost, the WAL stays as it is."""
+        """Close as a crash would: what is not committed is lost.
+
+        The WAL stays as it is if a reader is still open; the last connection folds it back.
+        """
         self._connection.close()
 
     # -- reads of the hot path (between commits, on the writer's connection) -------------------
-
-    def submission(self, row_id: int) -> SubmissionRow | None:
-        """The submission with that row id."""
-        return next(iter(self._rows(SubmissionRow, "id=?", (row_id,))), None)
-
-    def submission_by_id(self, submission_id: str) -> SubmissionRow | None:
-        """The submission with that public id."""
-        return next(iter(self._rows(SubmissionRow, "submission_id=?", (submission_id,))), None)
 
     def submission_by_ref(self, brand: str, ref: str) -> SubmissionRow | None:
         """The submission a brand gave that reference, one of the open batch included."""
@@ -260,64 +249,6 @@ class Store:
         if waiting is not None:
             return waiting
         return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
-
-    def open_ids(self, state: str, *, due_ms: int, after_id: int = 0, limit: int) -> list[int]:
-        """Row ids of open submissions of a state that are due, soonest due first."""
-        cursor = self._connection.execute(
-            "SELECT id FROM submissions WHERE closed_ms IS NULL AND state=? AND due_ms<=?"
-            " AND id>? ORDER BY due_ms, id LIMIT ?",
-            (state, due_ms, after_id, limit),
-        )
-        return [row[0] for row in cursor]
-
-    def next_due_ms(self, state: str) -> int | None:
-        """The soonest `due_ms` of the open submissions of a state."""
-        row = self._connection.execute(
-            "SELECT min(due_ms) FROM submissions WHERE closed_ms IS NULL AND state=?", (state,)
-        ).fetchone()
-        value: int | None = row[0]
-        return value
-
-    def count_open(self) -> dict[str, int]:
-        """How many open submissions there are of each state."""
-        cursor = self._connection.execute(
-            "SELECT state, count(*) FROM submissions WHERE closed_ms IS NULL GROUP BY state"
-        )
-        return dict(cursor.fetchall())
-
-    def segments(self, submission: int) -> list[SegmentRow]:
-        """The segments of a submission, by number."""
-        return self._rows(SegmentRow, "submission=? ORDER BY number", (submission,))
-
-    def segments_by_key(self, operator: str, match_key: str) -> list[SegmentRow]:
-        """Segments an operator answered with that message id, latest first."""
-        return self._rows(
-            SegmentRow, "match_key=? AND operator=? ORDER BY sent_ms DESC", (match_key, operator)
-        )
-
-    def receipts(self, submission: int) -> list[ReceiptRow]:
-        """The receipts tied to a submission, in order of arrival."""
-        return self._rows(ReceiptRow, "submission=? ORDER BY id", (submission,))
-
-    def orphans(self, operator: str, match_key: str) -> list[ReceiptRow]:
-        """Receipts of an operator that named that message id and matched nothing yet."""
-        return self._rows(
-            ReceiptRow,
-            "submission IS NULL AND operator=? AND match_key=? ORDER BY id",
-            (operator, match_key),
-        )
-
-    def count_orphans(self) -> int:
-        """How many receipts are tied to nothing."""
-        row = self._connection.execute(
-            "SELECT count(*) FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
-        ).fetchone()
-        return int(row[0])
-
-    def count_inbound(self) -> int:
-        """How many messages from handsets are kept."""
-        row = self._connection.execute("SELECT count(*) FROM inbound").fetchone()
-        return int(row[0])
 
     def optouts(self, person: bytes) -> list[OptoutRow]:
         """The opt-outs of a person, of whatever brand, those of the open batch included."""
@@ -332,22 +263,7 @@ class Store:
         ]
         return [row for row in stored + fresh if row.id not in gone]
 
-    def entry(self, seq: int) -> bytes:
-        """The exact bytes of a committed entry."""
-        row = self._connection.execute("SELECT entry FROM entries WHERE seq=?", (seq,)).fetchone()
-        if row is None:
-            raise StorageError(
-                f"ledger entry {seq} is missing from {self.path}",
-                hint="stop the daemon and run `acuse ledger verify`",
-                seq=seq,
-            )
-        return bytes(row[0])
-
     # -- inside --------------------------------------------------------------------------------
-
-    def _rows(self, kind: type[_Row], where: str, values: Iterable[object]) -> list[_Row]:
-        query = f"SELECT {', '.join(columns(kind))} FROM {TABLES[kind]} WHERE {where}"
-        return [kind(*row) for row in self._connection.execute(query, tuple(values))]
 
     def _forget(self) -> None:
         self._entries.clear()

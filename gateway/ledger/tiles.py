@@ -32,7 +32,7 @@ def stored_tile(connection: sqlite3.Connection, level: int, index: int, size: in
         rows = connection.execute(
             "SELECT entry FROM entries WHERE seq>=? AND seq<? ORDER BY seq", (first, first + count)
         )
-        hashes = [merkle.leaf_hash(bytes(entry)) for (entry,) in rows]
+        hashes = [merkle.leaf_hash(entry or b"") for (entry,) in rows]
     else:
         rows = connection.execute(
             "SELECT root FROM tiles WHERE level=? AND idx>=? AND idx<? ORDER BY idx",

@@ -229,4 +229,10 @@ class Openings:
 
 def local_text(instant_s: float, zone: str) -> str:
     """Wall time of the zone with its offset, whole seconds: `2026-11-28T21:59:59+01:00`."""
-    return datetime.fromtimestamp(int(instant_s), zone_named(zone)).isoformat()
+    return _second_text(int(instant_s), zone)
+
+
+@lru_cache(maxsize=512)
+def _second_text(second: int, zone: str) -> str:
+    # Every message of one second asks for the same few zones.
+    return datetime.fromtimestamp(second, zone_named(zone)).isoformat()

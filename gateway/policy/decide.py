@@ -89,6 +89,13 @@ class Decision:
     schedule: Schedule
 
     @property
+    def released_until_s(self) -> float:
+        """Until when the same facts give the same release: the end of the open hours. A hold or a
+        refusal holds for its own instant only.
+        """
+        return self.schedule.open.until(self.at_s) if self.action == "release" else self.at_s
+
+    @property
     def rules(self) -> list[str]:
         """Ids of the grounds."""
         return [rule.id for rule in self.grounds]

@@ -153,6 +153,7 @@ async def test_a_backlog_larger_than_memory_goes_out_in_order(
 ) -> None:
     monkeypatch.setattr("gateway.daemon.dispatch._READY_MOST", 8)
     monkeypatch.setattr("gateway.daemon.dispatch._READY_LOW", 4)
+    monkeypatch.setattr("gateway.daemon.dispatch._PAGE", 3)
     monkeypatch.setattr("gateway.daemon.work._IDLE_LIMIT", 4)
     world = World.make(tmp_path, {"movistar": "window = 2"})
     world.reachable = False

@@ -160,3 +160,8 @@ def test_the_nesting_limit_is_exact() -> None:
 def test_integers_up_to_the_limit_are_exact() -> None:
     value = {"a": LIMIT - 1, "b": -LIMIT + 1}
     assert json.loads(canonical.encode(value)) == value == canonical.decode(canonical.encode(value))
+
+
+@given(objects)
+def test_the_fast_encoder_gives_the_same_octets(entry: dict[str, Any]) -> None:
+    assert canonical.encode_entry(entry) == canonical.encode(entry)

@@ -238,8 +238,9 @@ class World:
                     await gateway.state.ended.wait()
             nursery.cancel_scope.cancel()
         if crash:
-            gateway.reader.close()
+            # In this order SQLite leaves the WAL as it is: a reader folds nothing when it closes.
             gateway.store.abandon()
+            gateway.reader.close()
 
     async def _connect(self, nursery: trio.Nursery, settings: OperatorSettings) -> trio.abc.Stream:
         if not self.reachable:

@@ -1,0 +1,139 @@
+"""The reads of the hot path, on the writer's own connection, between its commits.
+
+They see what is committed. What is still in the open batch is found in memory by those who put it
+there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from gateway.errors import StorageError
+from gateway.ledger.files import storage_errors
+from gateway.ledger.rows import (
+    TABLES,
+    OptoutRow,
+    ReceiptRow,
+    SegmentRow,
+    SubmissionRow,
+    columns,
+    segment_id,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, OptoutRow)
+
+
+class Lookups:
+    """Each is one query over an index; none grows with history."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+
+    def last_note(self) -> str | None:
+        """The latest signed checkpoint that is stored."""
+        row = self._connection.execute(
+            "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def submission(self, row_id: int) -> SubmissionRow | None:
+        """The submission with that row id."""
+        return next(iter(self._rows(SubmissionRow, "id=?", (row_id,))), None)
+
+    def submission_by_id(self, submission_id: str) -> SubmissionRow | None:
+        """The submission with that public id."""
+        return next(iter(self._rows(SubmissionRow, "submission_id=?", (submission_id,))), None)
+
+    def open_ids(self, state: str, *, due_ms: int, after_id: int = 0, limit: int) -> list[int]:
+        """Row ids of open submissions of a state that are due, soonest due first."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT id FROM submissions WHERE closed_ms IS NULL AND state=? AND due_ms<=?"
+                " AND id>? ORDER BY due_ms, id LIMIT ?",
+                (state, due_ms, after_id, limit),
+            )
+            return [row[0] for row in cursor]
+
+    def next_due_ms(self, state: str) -> int | None:
+        """The soonest `due_ms` of the open submissions of a state."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT min(due_ms) FROM submissions WHERE closed_ms IS NULL AND state=?", (state,)
+            ).fetchone()
+        value: int | None = row[0]
+        return value
+
+    def count_open(self) -> dict[str, int]:
+        """How many open submissions there are of each state."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT state, count(*) FROM submissions WHERE closed_ms IS NULL GROUP BY state"
+            )
+            return dict(cursor.fetchall())
+
+    def segments(self, submission: int) -> list[SegmentRow]:
+        """The segments of a submission, by number."""
+        first = segment_id(submission, 0)
+        return self._rows(SegmentRow, "id>=? AND id<? ORDER BY id", (first, first + 256))
+
+    def segments_by_key(self, operator: str, match_key: str) -> list[SegmentRow]:
+        """Segments an operator answered with that message id, latest first."""
+        return self._rows(
+            SegmentRow, "match_key=? AND operator=? ORDER BY sent_ms DESC", (match_key, operator)
+        )
+
+    def receipts(self, submission: int) -> list[ReceiptRow]:
+        """The receipts tied to a submission, in order of arrival."""
+        return self._rows(ReceiptRow, "submission=? ORDER BY id", (submission,))
+
+    def orphans(self, operator: str, match_key: str) -> list[ReceiptRow]:
+        """Receipts of an operator that named that message id and matched nothing yet."""
+        return self._rows(
+            ReceiptRow,
+            "submission IS NULL AND operator=? AND match_key=? ORDER BY id",
+            (operator, match_key),
+        )
+
+    def count_orphans(self) -> int:
+        """How many receipts are tied to nothing."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
+        ).fetchone()
+        return int(row[0])
+
+    def count_inbound(self) -> int:
+        """How many messages from handsets are kept."""
+        row = self._connection.execute("SELECT count(*) FROM inbound").fetchone()
+        return int(row[0])
+
+    def entry(self, seq: int) -> bytes:
+        """The exact bytes of a committed entry."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT entry FROM entries WHERE seq=?", (seq,)
+            ).fetchone()
+        if row is None:
+            raise StorageError(
+                f"ledger entry {seq} is missing from {self.path}",
+                hint="stop the daemon and run `acuse ledger verify`",
+                seq=seq,
+            )
+        return bytes(row[0])
+
+    def _rows(self, kind: type[_Row], where: str, values: Iterable[object]) -> list[_Row]:
+        query = f"SELECT {', '.join(columns(kind))} FROM {TABLES[kind]} WHERE {where}"
+        try:
+            with storage_errors(self.path):
+                return [kind(*row) for row in self._connection.execute(query, tuple(values))]
+        except ValueError as error:  # a state or outcome that is none: somebody changed the file
+            raise StorageError(
+                f"a row of {TABLES[kind]} in {self.path} is damaged: {error}",
+                hint="keep the file as evidence and restore the last backup",
+                file=str(self.path),
+            ) from None
