@@ -261,7 +261,7 @@ class Narrator:
 
     def line(self, text: str) -> None:
         """Something more about the step."""
-        self._say(f"{'':15}{text}")
+        self._say(f"     {text}")
 
     def message(self, case: Case, state: str, means: str) -> None:
         """How one message ended."""

@@ -57,7 +57,7 @@ response_timeout_s = 3
 receipt_means = "handset"
 """
 _MEANINGS = {
-    "UNANCHORED": "all of it holds; no outside time stamp yet",
+    "UNANCHORED": "it holds; no outside time stamp yet",
     "INVALID": "do not believe it",
 }
 
