@@ -91,7 +91,7 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
     with Stage(place) as stage:
         narrator.heading("Acuse demo: everything runs on this machine, nothing leaves it.")
         stage.start()
-        narrator.step("operators", f"two simulated SMSCs on loopback, ports {stage.ports_text()}")
+        narrator.step("operators", f"two simulated SMSCs on loopback: {stage.ports_text()}")
         with Client(stage.socket) as client:
             status = stage.wait_until_bound(client)
             origin = status["ledger"]["origin"]
@@ -174,7 +174,7 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
         means = case.means
         if record["state"] == "held":
             until = record["decision"]["until"]
-            means = f"until {until} ({', '.join(record['decision']['rules'])})"
+            means = f"until {until}, {', '.join(record['decision']['rules'])}"
         narrator.message(case, record["state"], means)
         shown.append(
             {
@@ -267,7 +267,7 @@ class Narrator:
         """How one message ended."""
         right = "" if state == case.state else f"  (expected {case.state})"
         self._say(
-            f"     {case.name:<12} {case.to:<13} {coloured_cell(f'{state:<12}')} {means}{right}"
+            f"     {case.name:<11} {case.to:<13} {coloured_cell(f'{state:<11}')} {means}{right}"
         )
 
     def ending(self, stage: Stage, *, ok: bool, keep: bool) -> None:

@@ -188,12 +188,14 @@ class Simulator(Child):
 
 
 class Daemon(Child):
-    """`acuse serve` with the configuration of a site."""
+    """`acuse serve` with the configuration of a site, or a *command* that stands in for it."""
 
-    def __init__(self, site: Site, *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, site: Site, command: Sequence[str] = (), *, env: Mapping[str, str] | None = None
+    ) -> None:
         self.site = site
-        command = [*ACUSE, "serve", "--config", str(site.config)]
-        super().__init__(command, site.directory / "daemon.log", env=env)
+        serve = [*ACUSE, "serve", "--config", str(site.config)]
+        super().__init__(command or serve, site.directory / "daemon.log", env=env)
 
     def status(self) -> dict[str, Any]:
         """What `status` answers on the admin socket."""
@@ -251,15 +253,17 @@ class Site:
         settings: str = "",
         routes: dict[str, list[str]] | None = None,
         gateway: str = "",
+        journal: bool = True,
     ) -> Iterator[Site]:
         """Simulators for *operators* (name → options of `acuse simulate`), and a configuration.
 
-        *settings* go into each operator's table, *gateway* after the one of that name. Every
-        process that the site starts has ended when the block does.
+        *settings* go into each operator's table, *gateway* after the one of that name. Without
+        *journal* the simulators write nothing. Every process of the site has ended when the block
+        has.
         """
         with short_directory() as directory, ExitStack() as stack:
             simulators = {
-                name: stack.enter_context(Simulator(directory, name, options))
+                name: stack.enter_context(Simulator(directory, name, options, journal=journal))
                 for name, options in operators.items()
             }
             config = write_config(
@@ -286,9 +290,9 @@ class Site:
         """The configuration as the daemon reads it."""
         return load_settings(self.config)
 
-    def serve(self, *, env: Mapping[str, str] | None = None) -> Daemon:
+    def serve(self, command: Sequence[str] = (), *, env: Mapping[str, str] | None = None) -> Daemon:
         """Start the daemon; it need not be ready."""
-        daemon = Daemon(self, env=env)
+        daemon = Daemon(self, command, env=env)
         self.daemons.append(daemon)
         return daemon
 

@@ -1,0 +1,29 @@
+"""The benchmark measures what it says, on a load too small to say anything about speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.bench.__main__ import HEADER, about, line, print_profile, summary
+from tests.bench.load import ceiling, measure
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_run_counts_every_message_once_and_fits_the_table() -> None:
+    runs = [measure(window, 200) for window in (5, 50)]
+    assert [run.window for run in runs] == [5, 50]
+    assert all(run.commits > 4 and run.disk_bytes > 200_000 for run in runs)
+    row = {"window": 50, "simulator": round(ceiling(50, 500)), **summary(runs)}
+    assert row["slowest"] <= row["rate"] <= row["fastest"]
+    assert row["simulator"] > 0
+    assert len(line(row)) == len(HEADER) <= 100
+    assert about()["python"]
+
+
+def test_a_profile_names_the_rooms_of_the_hot_path(capsys: pytest.CaptureFixture[str]) -> None:
+    print_profile(20, 200)
+    shown = capsys.readouterr().out
+    for name in ("gateway/ledger/store.py", "gateway/daemon/receipts.py", "gateway/smpp/codec.py"):
+        assert name in shown
