@@ -219,7 +219,7 @@ class Dispatcher:
 
     def _prepare(self, operator: Operator, work: Work, segment: SegmentRow, now_ms: int) -> None:
         link, session = operator.pick()
-        pdu = operator.submit_sm(work, segment.number)
+        pdu = operator.submit_sm(work, segment.number, now_ms)
         sequence, wire = session.prepare(pdu, Attempt(work, segment))
         self._prepared.append((link, session, sequence, segment))
         operator.limiter.take()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -223,8 +224,11 @@ class Link:
                 try:
                     await self._read(stream, session)
                 except RemoteProtocolError:
-                    # Say why before hanging up; the peer may log it.
-                    with trio.move_on_after(1):
+                    # Say why before hanging up, if the peer still listens; it may log it.
+                    with (
+                        trio.move_on_after(1),
+                        suppress(trio.BrokenResourceError, trio.BusyResourceError),
+                    ):
                         await stream.send_all(session.data_to_send())
                     raise
                 finally:

@@ -166,8 +166,13 @@ class Operator:
         """The operator took a message: the next pause is shorter again."""
         self._pause_s /= 2
 
-    def submit_sm(self, work: Work, number: int) -> SubmitSm:
-        """The PDU of one segment; every segment asks for a receipt of its own (Q20)."""
+    def submit_sm(self, work: Work, number: int, now_ms: int) -> SubmitSm:
+        """The PDU of one segment; every segment asks for a receipt of its own (Q20).
+
+        Its validity period is what is left of the submission's.
+        """
+        expires_ms = work.row.expires_ms
+        left_s = None if expires_ms is None else max(1, (expires_ms - now_ms) // 1000)
         encoded = work.encoded(self.settings.default_alphabet)
         sender = work.request.sender
         source_ton, source_npi, source = _source(sender)
@@ -179,7 +184,7 @@ class Operator:
             dest_npi=1,
             dest=work.request.to[1:],
             esm_class=encoded.esm_class,
-            validity_period=_relative_time(work.request.valid_for_s),
+            validity_period=_relative_time(left_s),
             registered_delivery=1,
             data_coding=encoded.data_coding,
             short_message=encoded.parts[number - 1],

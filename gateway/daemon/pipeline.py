@@ -136,6 +136,14 @@ class Pipeline:
         """Call *closed* once, when that submission is sealed and durable."""
         self._waiters.setdefault(submission_id, []).append(closed)
 
+    def off_close(self, submission_id: str, closed: Callable[[], None]) -> None:
+        """Take back an `on_close` that was not called."""
+        waiters = self._waiters.get(submission_id, [])
+        if closed in waiters:
+            waiters.remove(closed)
+        if not waiters:
+            self._waiters.pop(submission_id, None)
+
     def wake(self) -> None:
         """Something changed that may let messages leave (a bind is up)."""
         self._wake.set()

@@ -48,6 +48,11 @@ class Proofs:
             AnswerIsNo: there is no such submission.
             DataError: a field that cannot be redacted.
         """
+        # One view of the file: an event between two reads would make `complete` a signed lie.
+        with self._reader.snapshot():
+            return self._bundle(submission_id, redact)
+
+    def _bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
         row = self._reader.submission(submission_id)
         last = self._reader.last_checkpoint()
         if row is None or last is None:

@@ -192,21 +192,28 @@ class Questions:
         self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
     ) -> None:
         """Answer when the submission is sealed, or when the time is over."""
-        closed = trio.Event()
         try:
-            submission_id = _id(args)
-            self._pipeline.on_close(submission_id, closed.set)
-            show = partial(self._records.receipt, submission_id)
+            submission_id, timeout_s = _id(args), _seconds(args.get("timeout_s", 60.0))
+        except AcuseError as error:
+            reply(error)
+            return
+        event = trio.Event()
+        closed = event.set
+        self._pipeline.on_close(submission_id, closed)
+        show = partial(self._records.receipt, submission_id)
+        try:
             shown = await self._read(show)
             if shown["seal"] is None:
-                with trio.move_on_after(_seconds(args.get("timeout_s", 60.0))) as patience:
-                    await closed.wait()
+                with trio.move_on_after(timeout_s) as patience:
+                    await event.wait()
                 shown = await self._read(show)
                 if patience.cancelled_caught:
                     shown["timed_out"] = True
             reply(shown)
         except AcuseError as error:
             reply(error)
+        finally:
+            self._pipeline.off_close(submission_id, closed)
 
     async def _checkpoint(self, reply: Callable[[dict[str, Any] | AcuseError], None]) -> None:
         await self._signed()

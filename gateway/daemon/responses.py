@@ -62,8 +62,7 @@ class Responses:
         self, operator: Operator, answer: SubmitAnswered, now_ms: int, now_s: float
     ) -> None:
         """A `submit_sm_resp` (or `generic_nack`) came, in time or late."""
-        attempt = _attempt(answer.token)
-        work, segment = attempt.work, attempt.segment
+        work, segment = self._concerned(answer)
         if not answer.late:
             operator.in_flight -= 1
         segment.command_status = answer.status
@@ -80,6 +79,18 @@ class Responses:
             self._settle(work, now_ms)
         if not answer.late:
             self._works.unpin(work)
+
+    def _concerned(self, answer: SubmitAnswered) -> tuple[Work, SegmentRow]:
+        """Whose answer it is.
+
+        In time: still in memory, pinned. Late: it may have been forgotten and loaded again
+        meanwhile, and only the object that everybody else uses may be changed.
+        """
+        attempt = _attempt(answer.token)
+        if not answer.late:
+            return attempt.work, attempt.segment
+        work = self._works.get(attempt.work.row.id)
+        return work, work.segments[attempt.segment.number - 1]
 
     def unknown(self, operator: Operator, token: object, now_ms: int) -> None:
         """No response in time, or the link was lost after the PDU left."""

@@ -43,8 +43,9 @@ class Records:
 
     def message(self, submission_id: str) -> dict[str, Any]:
         """One submission as in `messages`, with everything `receipt` shows."""
-        row = self._row(submission_id)
-        return {**self._line(row), **self._object(row)}
+        with self._reader.snapshot():
+            row = self._row(submission_id)
+            return {**self._line(row), **self._object(row)}
 
     def receipts(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """`receipt` objects, newest first."""
@@ -53,7 +54,8 @@ class Records:
 
     def receipt(self, submission_id: str) -> dict[str, Any]:
         """The pair of one submission: CONTRACT's `receipts show` object."""
-        return self._object(self._row(submission_id))
+        with self._reader.snapshot():
+            return self._object(self._row(submission_id))
 
     def optouts(self, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Opt-outs, newest first (admin protocol, `optout.list`)."""
@@ -69,6 +71,10 @@ class Records:
 
     def head(self) -> dict[str, Any]:
         """Where the log stands (admin protocol, `ledger.head`, without `vkey`)."""
+        with self._reader.snapshot():
+            return self._head()
+
+    def _head(self) -> dict[str, Any]:
         reader = self._reader
         size, last = reader.size, reader.last_checkpoint()
         root = merkle.root_at(size, lambda level, index: reader.tile(level, index, size))

@@ -7,6 +7,7 @@ Used by the daemon for questions, by the command line when the daemon is down, a
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
@@ -56,6 +57,18 @@ class Reader:
                 f"the ledger file {path} was never used", hint="start the daemon once: acuse serve"
             )
         self.origin = str(row[0])
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Every question inside sees one and the same commit, however the daemon goes on."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Let go of the file."""
