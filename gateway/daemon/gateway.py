@@ -6,6 +6,8 @@ import random as randomness
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import structlog
+
 from gateway import __version__
 from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
@@ -35,6 +37,8 @@ from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.loader import load_rulebook
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +157,13 @@ def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
     if fresh and not vault.has(PERSON_KEY):
         vault.make(PERSON_KEY)
     seed = _log_seed(settings, vault, fresh=fresh)
+    if fresh:
+        log.info(
+            "ledger.created",
+            origin=settings.origin,
+            file=str(store.path),
+            keys=str(vault.directory),
+        )
     state = directory / SIGNER_STATE
     signer = LogSigner(seed, settings.origin, state, ledger_size=store.size)
     return _Ledger(store, guarded, vault, signer)

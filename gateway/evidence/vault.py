@@ -151,7 +151,11 @@ class Vault:
 
     def _load_kek(self, month: str, *, create: bool) -> AESGCM:
         if not _MONTH.fullmatch(month):
-            raise AssertionError(f"{month!r} is no month")
+            raise StorageError(
+                f"{month!r} is no retention month",
+                hint="the ledger file is damaged there: run `acuse ledger verify`",
+                month=month,
+            )
         name = f"kek-{month}"
         if not self.has(name):
             if not create:

@@ -249,7 +249,7 @@ def test_what_a_destroyed_month_held_is_gone_and_says_so(vault: Vault) -> None:
 
 
 def test_a_month_is_written_as_one(vault: Vault) -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(StorageError):
         vault.wrap(KEY, "m1", "../../etc")
 
 
