@@ -154,10 +154,10 @@ def running(directory: Path, port: int) -> Iterator[Kannel]:
         )
         smsbox_log = directory / "smsbox.log"
         kannel = Kannel(directory, sendsms, reports)
-        wait_until(lambda: bearerbox.running() and "bind_transceiver_resp" in kannel.log(), "it is bound")
-        stack.enter_context(
-            Child([str(KANNEL / "smsbox"), "-v", "0", str(config)], smsbox_log)
+        wait_until(
+            lambda: bearerbox.running() and "bind_transceiver_resp" in kannel.log(), "it is bound"
         )
+        stack.enter_context(Child([str(KANNEL / "smsbox"), "-v", "0", str(config)], smsbox_log))
         wait_until(lambda: _answers(sendsms), "smsbox listens")
         yield kannel
 

@@ -82,7 +82,9 @@ def test_texts_are_read_as_kannel_meant_them(traffic: Traffic, number: str) -> N
         for line in parts
     )
     assert text == TEXTS[number][0]
-    assert [line["segment"][1:] for line in parts] == [[len(parts), n + 1] for n in range(len(parts))]
+    assert [line["segment"][1:] for line in parts] == [
+        [len(parts), n + 1] for n in range(len(parts))
+    ]
     assert len(parts) == (3 if number == "34600111225" else 1)
     assert {(line["source"], line["system_id"]) for line in parts} == {("ACME", "guest")}
 

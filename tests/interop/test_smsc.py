@@ -92,8 +92,8 @@ def traffic(request: pytest.FixtureRequest) -> Iterator[Traffic]:
                 waiting = {"submission_id": answer["submission_id"], "timeout_s": 20}
                 records[case] = admin.call("messages.wait", waiting)
             for case, record in records.items():
-                asked = {"submission_id": record["submission_id"], "redact": []}
-                bundles[case] = admin.call("bundle", asked)["bundle"]
+                wish = {"submission_id": record["submission_id"], "redact": []}
+                bundles[case] = admin.call("bundle", wish)["bundle"]
             vkey = admin.call("ledger.head", {})["vkey"]
         wait_until(lambda: peer.journal("enquire_link") or request.param == "smpp34", "a probe")
         status = daemon.status()
