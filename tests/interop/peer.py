@@ -38,12 +38,15 @@ def node_environment() -> dict[str, str]:
 
 
 class Smsc(Child):
-    """One of `SMSCS`, listening on `port`; `journal` is what it read, in the peer's own words."""
+    """One of `SMSCS`, listening on `port`; `journal` is what it read, in the peer's own words.
 
-    def __init__(self, name: str, directory: Path) -> None:
+    node-smpp's takes two *options* more: the files of a key and of its certificate, for TLS.
+    """
+
+    def __init__(self, name: str, directory: Path, *options: Path) -> None:
         self._journal = directory / "peer.journal"
         self._journal.touch()
-        command = [*SMSCS[name], str(self._journal), str(free_port())]
+        command = [*SMSCS[name], str(self._journal), str(free_port()), *map(str, options)]
         super().__init__(command, directory / "peer.log", env=node_environment())
         try:
             self.port: int = self.line()["port"]

@@ -195,25 +195,3 @@ def test_everything_is_sealed_and_verifies(traffic: Traffic) -> None:
         assert (ran.code, ran.json()["verdict"]) == (4, "UNANCHORED")
         assert broken_checks(ran.json()) == {"timestamp"}
         assert judge(bundle, traffic.vkey)[0] == 4
-
-
-@pytest.mark.parametrize("name", SMSCS)
-def test_a_peer_that_unbinds_is_answered_and_bound_again(name: str) -> None:
-    with (
-        short_directory() as directory,
-        Smsc(name, directory) as peer,
-        bound_site(peer, directory, "reconnect_s = [0.05, 0.1]") as site,
-    ):
-        daemon = site.serve().ready()
-        for number in ("+34600111970", "+34600111222"):
-            with site.admin() as admin:
-                asked = {"to": number, "text": "hola", "category": "legal_notice"}
-                answer = admin.call("submit", asked)
-                waiting = {"submission_id": answer["submission_id"], "timeout_s": 20}
-                assert admin.call("messages.wait", waiting)["state"] == "delivered"
-            wait_until(lambda: len(peer.journal("bind")) == 2, "bound again")
-            daemon.ready()
-        daemon.stop()
-        assert peer.journal("unexpected") == peer.journal("error") == []
-        (answered,) = peer.journal("unbind_answered")
-        assert answered["status"] == 0
