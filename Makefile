@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types format bench requirements clean
+.PHONY: help demo test interop check lint types format bench requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ demo: $(STAMP) ## simulated operators, real daemon, one sealed proof, checked
 
 test: $(STAMP) ## every test that needs only Python
 	@$(BIN)/python -m pytest
+
+interop: $(STAMP) ## our SMPP against programs nobody here wrote; installs them (apt, npm, pip)
+	@$(BIN)/python -m tests.interop.install
+	@$(BIN)/python -m pytest tests/interop
 
 check: lint types test ## lint, strict types, tests
 
@@ -47,4 +51,4 @@ requirements: ## renew the pins (needs uv)
 	  --no-emit-index-url --upgrade pyproject.toml --group dev -o requirements-dev.txt
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .interop build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,6 +20,7 @@ from gateway.smpp.pdu import (
     Bind,
     BindResp,
     DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
@@ -208,6 +209,15 @@ def test_data_sm() -> None:
     pdu = DataSm("1", "34600111222", esm_class=4, tlvs=(Tlv(Tag.MESSAGE_PAYLOAD, b"x"),))
     fields = {"source_addr": "1", "destination_addr": pdu.dest, "esm_class": 4}
     assert wire.encode(pdu) == by_smpplib(pdu, {**fields, "message_payload": b"x"})
+
+
+@given(strategies.ascii_text(64), strategies.sequences)
+@settings(deadline=None, max_examples=60)
+def test_data_sm_resp(message_id: str, sequence: int) -> None:
+    pdu = DataSmResp(message_id, sequence=sequence)
+    octets = wire.encode(pdu)
+    assert octets == by_smpplib(pdu, {"message_id": message_id})
+    assert read_by_smpplib(octets).message_id == message_id.encode()
 
 
 def test_smpplib_loses_a_sequence_it_is_given_and_we_do_not() -> None:

@@ -11,7 +11,7 @@ import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import trio
 import trio.testing
@@ -210,7 +210,7 @@ class World:
         *,
         gateway: str = "",
         options: SimOptions | None = None,
-    ) -> World:
+    ) -> Self:
         """A world with the given operators (name → extra settings); default one, `movistar`."""
         known = operators or {"movistar": ""}
         sims = {
