@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.errors import UsageError
+from gateway.sim.behaviours import parse_behaviours
 
 #: How ids are written. The last two name one number in hexadecimal and in decimal, zero-padded to
 #: ten digits, as operators do (`message_id_form` of the gateway's configuration).
@@ -28,6 +29,9 @@ class SimOptions:
 
     system_id: str | None = _option(None, "the only system_id that may bind; any if not given")
     password: str | None = _option(None, "the password of a bind; any if not given")
+    behaviour: str | None = _option(
+        None, "force habits by name, each for all or for numbers ending so: NAME[@DIGITS],NAME…"
+    )
     message_id: str = _option("decimal", "how message ids are written", choices=ID_FORMS)
     response_delay_s: float = _option(0.0, "how long a submit_sm_resp takes", least=0)
     late_response_s: float = _option(12.0, "how long the late submit_sm_resp takes", least=0)
@@ -56,6 +60,7 @@ class SimOptions:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check(each.name, getattr(self, each.name), each.metadata)
+        parse_behaviours(self.behaviour or "")
         if self.receipt_delay_min_s > self.receipt_delay_max_s:
             raise UsageError(
                 f"receipt_delay_min_s: {self.receipt_delay_min_s:g} is more than"
