@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,6 +50,8 @@ _READ_BYTES = 65_536
 _UNANSWERED_MOST = 2_000
 #: A link that held this long is steady: the next try comes quickly again.
 _STEADY_S = 10.0
+#: Patience for a peer to take our last octets before the connection is closed.
+_LAST_WORDS_S = 1.0
 _SILENCE = {
     "bind_unanswered": "the bind was not answered",
     "enquire_link_unanswered": "enquire_link was not answered",
@@ -115,6 +118,7 @@ class Link:
         self._connect = connect
         self._random = random
         self._to_write = trio.Event()
+        self._sending = trio.Lock()
         self._scope = trio.CancelScope()
         self._unanswered = 0
         self._room = trio.Event()
@@ -222,10 +226,10 @@ class Link:
                 nursery.start_soon(self._write, stream, session)
                 try:
                     await self._read(stream, session)
-                except RemoteProtocolError:
-                    # Say why before hanging up; the peer may log it.
-                    with trio.move_on_after(1):
-                        await stream.send_all(session.data_to_send())
+                except (LinkLost, RemoteProtocolError):
+                    # What still waits is the answer to an unbind, or why we hang up.
+                    with trio.move_on_after(_LAST_WORDS_S), suppress(LinkLost):
+                        await self._send(stream, session)
                     raise
                 finally:
                     nursery.cancel_scope.cancel()
@@ -313,6 +317,11 @@ class Link:
         while True:
             await self._to_write.wait()
             self._to_write = trio.Event()
+            await self._send(stream, session)
+
+    async def _send(self, stream: trio.abc.Stream, session: Session) -> None:
+        """Write what the session has to send; one task at a time, for a stream takes no two."""
+        async with self._sending:
             data = session.data_to_send()
             if data:
                 try:

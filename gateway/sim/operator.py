@@ -48,7 +48,10 @@ class Stats:
 
 
 class Reply(NamedTuple):
-    """What a customer answered to a request that is no receipt: "mo", or a command as 0x…"""
+    """What a customer answered to a request that is no receipt.
+
+    `label` is "mo", "unbind", a command nobody knows as 0x…, or "nack" for one to no request.
+    """
 
     label: str
     sequence: int

@@ -204,7 +204,8 @@ class SmscSession:
                 self.closing = True
             case GenericNack():
                 self._nacked(pdu, now)
-            case UnbindResp() if self._unbinding:
+            case UnbindResp(sequence=sequence) if self._unbinding:
+                self.operator.replies.append(Reply("unbind", sequence, pdu.raw))
                 self.closing = True
             case _ if not pdu.command_id & RESPONSE_BIT:
                 self._nack(Status.ESME_RINVCMDID, pdu.sequence)

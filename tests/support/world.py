@@ -194,6 +194,8 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     reachable: bool = True
     connections: int = 0
+    #: What a connection is made of; `lockstep_stream_pair` is one that holds nothing in between.
+    streams: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = trio.testing.memory_stream_pair
 
     @classmethod
     def make(
@@ -203,6 +205,7 @@ class World:
         *,
         gateway: str = "",
         options: SimOptions | None = None,
+        routes: dict[str, list[str]] | None = None,
     ) -> World:
         """A world with the given operators (name → extra settings); default one, `movistar`."""
         known = operators or {"movistar": ""}
@@ -210,7 +213,7 @@ class World:
             name: Operator(replace(options or SimOptions(), seed=number), wall_s=NOON_MS / 1000)
             for number, name in enumerate(known, start=7)
         }
-        return cls(directory, sims, write_config(directory, known, gateway=gateway))
+        return cls(directory, sims, write_config(directory, known, gateway=gateway, routes=routes))
 
     @asynccontextmanager
     async def running(self, *, crash: bool = False) -> AsyncIterator[Daemon]:
@@ -246,6 +249,6 @@ class World:
         if not self.reachable:
             raise LinkLost("unreachable", hint="it is switched off in this test")
         self.connections += 1
-        ours, theirs = trio.testing.memory_stream_pair()
+        ours, theirs = self.streams()
         nursery.start_soon(serve_stream, theirs, self.operators[settings.name])
         return ours
