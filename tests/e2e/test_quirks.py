@@ -6,6 +6,7 @@ receipts. Everywhere the link stays up or comes back, and nothing is sent twice 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -14,13 +15,17 @@ from gateway.sim.options import SimOptions
 from gateway.sim.quirks.links import BAD_LENGTHS, FLOOD, ODD_SEQUENCES, UNKNOWN_COMMANDS
 from gateway.sim.quirks.receipts import DATES, ODD_STATS, TEXTS
 from gateway.smpp.consts import CommandId, Status
+from gateway.smpp.dialect import load_dialect
 from tests.support.stage import NAME, codes, stage
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from trio.testing import MockClock
+
+    from gateway.smpp.dialect import Dialect
 
 DELIVERED = ["A.1", "F.1", "E.1", "S.1"]
 LONG = "Estimado cliente: " + "x" * 400
@@ -37,6 +42,16 @@ def all_delivered(records: list[dict[str, Any]]) -> bool:
         and all(codes(record) == DELIVERED for record in records)
         and all(len(record["receipts"]) == 1 for record in records)
     )
+
+
+def speak(monkeypatch: pytest.MonkeyPatch, **habits: object) -> None:
+    """Give the operator a dialect with these *habits*."""
+
+    def load(path: Path) -> Dialect:
+        changed: dict[str, Any] = dict(habits)
+        return replace(load_dialect(path), **changed)
+
+    monkeypatch.setattr("gateway.daemon.gateway.load_dialect", load)
 
 
 # -- message ids -----------------------------------------------------------------------------------
@@ -282,6 +297,15 @@ async def test_q18_a_subscribers_text_that_looks_like_a_receipt_never_counts(
         assert shown.operator.stats.submits == 3  # and nobody was answered by SMS
 
 
+async def test_q18_an_operator_that_never_marks_receipts_has_a_dialect_that_says_so(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(monkeypatch, receipt_with_esm_class_0=True)
+    async with stage(tmp_path, "esm-class") as shown:
+        records = await shown.outcome(4)
+        assert states(records) == ["delivered", "delivered", "accepted", "delivered"]
+
+
 async def test_q19_every_receipt_is_told_and_the_last_word_counts(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -398,6 +422,15 @@ async def test_q22_throttling_in_every_form_pauses_and_loses_nothing(
         assert told.count("x.Attempt") == 4
         status = await shown.status()
         assert status["operators"][0]["throttled"] >= 1
+
+
+async def test_q22_a_vendors_code_throttles_where_the_dialect_lists_it(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes_of_theirs = frozenset({0x14, 0x45, 0x58, 0x64, 0x400})
+    speak(monkeypatch, temporary=codes_of_theirs, throttling=codes_of_theirs)
+    async with stage(tmp_path, "throttle") as shown:
+        assert states(await shown.outcome(5, after_s=600)) == ["delivered"] * 5
 
 
 async def test_q23_no_answer_is_unknown_and_never_sent_again(
