@@ -53,7 +53,7 @@ _UNANSWERED_MOST = 2_000
 _UNSENT_MOST = 50_000
 #: A link that held this long is steady: the next try comes quickly again.
 _STEADY_S = 10.0
-#: Patience for a peer to take our last octets before the connection is closed.
+#: How long a peer that is being left may take to read what it is still told.
 _LAST_WORDS_S = 1.0
 _SILENCE = {
     "bind_unanswered": "the bind was not answered",
@@ -121,8 +121,8 @@ class Link:
         self._connect = connect
         self._random = random
         self._to_write = trio.Event()
-        self._sending = trio.Lock()
         self._scope = trio.CancelScope()
+        self._sending = trio.Lock()
         self._unanswered = 0
         self._room = trio.Event()
         self._drained = trio.Event()
@@ -229,10 +229,8 @@ class Link:
                 nursery.start_soon(self._write, stream, session)
                 try:
                     await self._read(stream, session)
-                except (LinkLost, RemoteProtocolError):
-                    # What still waits is the answer to an unbind, or why we hang up.
-                    with trio.move_on_after(_LAST_WORDS_S), suppress(LinkLost):
-                        await self._send(stream, session)
+                except (LinkLost, RemoteProtocolError, BindRefused):
+                    await self._say_last(stream, session)
                     raise
                 finally:
                     nursery.cancel_scope.cancel()
@@ -325,17 +323,25 @@ class Link:
         while True:
             await self._to_write.wait()
             self._to_write = trio.Event()
-            await self._send(stream, session)
+            try:
+                await self._send(stream, session)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise _lost(error) from None
 
     async def _send(self, stream: trio.abc.Stream, session: Session) -> None:
-        """Write what the session has to send; one task at a time, for a stream takes no two."""
+        """Send what waits; a stream takes one sender at a time."""
         async with self._sending:
             data = session.data_to_send()
             if data:
-                try:
-                    await stream.send_all(data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                    raise _lost(error) from None
+                await stream.send_all(data)
+
+    async def _say_last(self, stream: trio.abc.Stream, session: Session) -> None:
+        """Before hanging up, what the peer is owed: its unbind_resp, or why the link ends."""
+        with (
+            trio.move_on_after(_LAST_WORDS_S),
+            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            await self._send(stream, session)
 
 
 def _lost(error: Exception) -> LinkLost:

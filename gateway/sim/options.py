@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from gateway.errors import UsageError
-from gateway.sim.behaviours import parse_behaviours
 
 #: How ids are written. The last two name one number in hexadecimal and in decimal, zero-padded to
 #: ten digits, as operators do (`message_id_form` of the gateway's configuration).
@@ -60,7 +59,10 @@ class SimOptions:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check(each.name, getattr(self, each.name), each.metadata)
-        parse_behaviours(self.behaviour or "")
+        if self.behaviour:
+            from gateway.sim.behaviours import parse_behaviours  # heavy: it brings the codec
+
+            parse_behaviours(self.behaviour)
         if self.receipt_delay_min_s > self.receipt_delay_max_s:
             raise UsageError(
                 f"receipt_delay_min_s: {self.receipt_delay_min_s:g} is more than"

@@ -71,7 +71,6 @@ class HostileWorld(World):
 
 def hostile(directory: Path, peer: Peer, settings: str = "") -> HostileWorld:
     world = HostileWorld.make(directory, {"movistar": settings})
-    assert isinstance(world, HostileWorld)
     world.peer = peer
     return world
 

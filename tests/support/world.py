@@ -11,7 +11,7 @@ import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import trio
 import trio.testing
@@ -206,7 +206,7 @@ class World:
         gateway: str = "",
         options: SimOptions | None = None,
         routes: dict[str, list[str]] | None = None,
-    ) -> World:
+    ) -> Self:
         """A world with the given operators (name → extra settings); default one, `movistar`."""
         known = operators or {"movistar": ""}
         sims = {
