@@ -203,9 +203,9 @@ class World:
         directory: Path,
         operators: dict[str, str] | None = None,
         *,
+        routes: dict[str, list[str]] | None = None,
         gateway: str = "",
         options: SimOptions | None = None,
-        routes: dict[str, list[str]] | None = None,
     ) -> Self:
         """A world with the given operators (name → extra settings); default one, `movistar`."""
         known = operators or {"movistar": ""}
