@@ -46,6 +46,7 @@ class HostileWorld(World):
     """A world whose first connection reaches `peer`; what came of it is in `heard`."""
 
     peer: Peer | None = None
+    streams: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = trio.testing.memory_stream_pair
     heard: bytearray = field(default_factory=bytearray)
     hung_up: trio.Event = field(default_factory=trio.Event)
 

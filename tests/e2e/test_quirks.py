@@ -436,7 +436,14 @@ async def test_q22_a_vendors_code_throttles_where_the_dialect_lists_it(
 async def test_q23_no_answer_is_unknown_and_never_sent_again(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async with stage(tmp_path, "no-response", "response_timeout_s = 5") as shown:
+    # The late response comes after 12 s, the receipts after 20 s.
+    async with stage(
+        tmp_path,
+        "no-response",
+        "response_timeout_s = 5",
+        receipt_delay_min_s=20,
+        receipt_delay_max_s=20,
+    ) as shown:
         never, late, silent = await shown.outcome(3, after_s=600)
         assert never["state"] == "unknown"
         assert codes(never) == ["A.1", "x.OutcomeUnknown"]

@@ -10,12 +10,14 @@ import trio
 import trio.testing
 
 from gateway.sim.options import SimOptions
+from gateway.sim.server import serve_stream
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from gateway.settings import OperatorSettings
     from gateway.sim.operator import Operator, Reply
     from tests.support.world import Daemon
 
@@ -25,6 +27,16 @@ NAME = "movistar"
 def codes(record: dict[str, Any]) -> list[str]:
     """The events of a record, in order."""
     return [event["event"] for event in record["events"]]
+
+
+class LockstepWorld(World):
+    """A world whose connections hold nothing: who writes waits until the other side has read."""
+
+    async def _connect(self, nursery: trio.Nursery, settings: OperatorSettings) -> trio.abc.Stream:
+        self.connections += 1
+        ours, theirs = trio.testing.lockstep_stream_pair()
+        nursery.start_soon(serve_stream, theirs, self.operators[settings.name])
+        return ours
 
 
 @dataclass
@@ -95,15 +107,14 @@ async def stage(
 
     At the end: still bound, after no more than *connections*, nothing was sent twice.
     """
-    world = World.make(
+    kind = LockstepWorld if lockstep else World
+    world = kind.make(
         directory,
         operators or {NAME: settings},
         gateway=gateway,
         routes=routes,
         options=SimOptions(behaviour=behaviour, **options),
     )
-    if lockstep:
-        world.streams = trio.testing.lockstep_stream_pair
     async with world.running() as daemon:
         link = daemon.gateway.operators[NAME].links[0]
         with trio.fail_after(600):

@@ -194,8 +194,6 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     reachable: bool = True
     connections: int = 0
-    #: What a connection is made of; `lockstep_stream_pair` is one that holds nothing in between.
-    streams: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = trio.testing.memory_stream_pair
 
     @classmethod
     def make(
@@ -249,6 +247,6 @@ class World:
         if not self.reachable:
             raise LinkLost("unreachable", hint="it is switched off in this test")
         self.connections += 1
-        ours, theirs = self.streams()
+        ours, theirs = trio.testing.memory_stream_pair()
         nursery.start_soon(serve_stream, theirs, self.operators[settings.name])
         return ours
