@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gateway.cli.command import ExampleCommand, command
+from gateway.cli.output import print_json
 from gateway.cli.root import root
 from gateway.sim.options import option_table
 
@@ -42,14 +43,17 @@ class SimulateCommand(ExampleCommand):
     """`acuse simulate`, whose help lists what the numbers force."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from gateway.sim.behaviours import behaviour_table
         from gateway.sim.outcomes import outcome_table
 
+        with formatter.section("What --behaviour forces, by name"):
+            formatter.write_dl([(name, doc) for name, _, doc, _ in behaviour_table()])
         with formatter.section("What the last digits of the recipient's number force"):
             formatter.write_dl(outcome_table(), col_max=12)
         super().format_epilog(ctx, formatter)
 
 
-def _behaviour(function: F) -> F:
+def _options(function: F) -> F:
     """Adds an option for each setting of `SimOptions`, under its name there."""
     for row in reversed(option_table()):
         kind = row.type if row.choices is None else click.Choice(row.choices)
@@ -88,28 +92,47 @@ def _behaviour(function: F) -> F:
     help="Append what was taken, refused and acknowledged, as JSON lines.",
 )
 @click.option("--stats", is_flag=True, help="Print the counts at the end.")
-@_behaviour
+@click.option("--list", "list_", is_flag=True, help="Print what --behaviour can force, and end.")
+@_options
 def simulate(
     run: Run,
     host: str,
     port: int,
     journal: Path | None,
     stats: bool,
-    **behaviour: Any,  # noqa: ANN401 (click's values)
+    list_: bool,
+    **options: Any,  # noqa: ANN401 (click's values)
 ) -> None:
     """Simulate an operator's SMSC, with the faults of real ones.
 
     Runs until SIGINT, SIGTERM or --count. Numbers of recipients force an outcome; everything else
-    is delivered.
+    is delivered. --behaviour forces the habits of docs/operators.md, for every message or, as
+    NAME@555, for recipients whose number ends in 555.
     """
+    if list_:
+        _print_behaviours(as_json=run.as_json)
+        return
     from gateway.sim.main import run as run_simulator
     from gateway.sim.options import SimOptions
 
     run_simulator(
-        SimOptions(**behaviour),
+        SimOptions(**options),
         host,
         port,
         journal=journal,
         stats=stats,
         as_json=run.as_json,
     )
+
+
+def _print_behaviours(*, as_json: bool) -> None:
+    from gateway.sim.behaviours import behaviour_table
+
+    rows = behaviour_table()
+    if as_json:
+        for name, number, doc, applies in rows:
+            print_json({"name": name, "number": number, "does": doc, "applies": applies})
+        return
+    width = max(len(name) for name, *_ in rows)
+    for name, number, doc, applies in rows:
+        click.echo(f"{name:<{width}}  {number:<3}  {applies:<7}  {doc}")

@@ -48,6 +48,9 @@ log = structlog.get_logger()
 _READ_BYTES = 65_536
 #: `deliver_sm` waiting for the disk at most; beyond that the socket is not read.
 _UNANSWERED_MOST = 2_000
+#: PDUs waiting to be written at most. Reading goes on while the operator reads nothing, but one
+#: that asks and asks and never reads the answers must not fill the memory.
+_UNSENT_MOST = 50_000
 #: A link that held this long is steady: the next try comes quickly again.
 _STEADY_S = 10.0
 #: How long a peer that is being left may take to read what it is still told.
@@ -271,6 +274,11 @@ class Link:
                 )
             if self._handle(session, events):
                 return
+            if session.unsent > _UNSENT_MOST:
+                raise LinkLost(
+                    f"{session.unsent} answers wait, and the operator reads none",
+                    hint="the link is opened again",
+                )
             self.flush()
 
     def _handle(self, session: Session, events: list[Event]) -> bool:

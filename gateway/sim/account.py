@@ -34,15 +34,19 @@ class Account:
         """Receipts due at one instant leave in the order they were scheduled."""
         heappush(self._heap, (due, next(self._order), pending))
 
-    def due_at(self) -> float | None:
-        """When the next receipt is due; None if none waits."""
-        return self._heap[0][0] if self._heap else None
+    def due_at(self, receiver: Receiver) -> float | None:
+        """When the next receipt for *receiver* is due; None if none waits."""
+        return self._heap[0][0] if self._heap and self._may_take(receiver) else None
 
-    def take(self, now: float) -> Pending | None:
-        """The next receipt that is due at *now*, off the queue."""
-        if self._heap and self._heap[0][0] <= now:
+    def take(self, now: float, receiver: Receiver) -> Pending | None:
+        """The next receipt that is due at *now* and may go by *receiver*, off the queue."""
+        if self._heap and self._heap[0][0] <= now and self._may_take(receiver):
             return heappop(self._heap)[2]
         return None
+
+    def _may_take(self, receiver: Receiver) -> bool:
+        """A receipt that avoids a link waits for another, as long as there is one."""
+        return self._heap[0][2].avoids is not receiver or len(self.receivers) < 2
 
     def wake(self, but: Receiver) -> None:
         """Tell the other links when the next receipt is due."""

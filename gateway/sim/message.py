@@ -13,6 +13,7 @@ from gateway.smpp.text import decode_text, strip_udh
 
 if TYPE_CHECKING:
     from gateway.sim.outcomes import Report
+    from gateway.sim.quirks.base import Quirk
 
 # Plain ints: a member of an enumeration costs more to look up than to compare.
 _RECEIPTED_MESSAGE_ID: Final = int(Tag.RECEIPTED_MESSAGE_ID)
@@ -45,6 +46,8 @@ class Accepted:
     numbering: tuple[int, int, int, int]  # TON and NPI of source, then of dest
     at: float
     system_id: str
+    #: The habits that apply to it, and which turn of each it is.
+    quirks: tuple[tuple[Quirk, int], ...] = ()
 
     @property
     def text(self) -> str:
@@ -66,7 +69,9 @@ class Pending:
     message: Accepted
     report: Report
     done: str = ""  # the date it tells, the same each time it is sent
+    submitted: str = ""
     sent: int = 0
+    avoids: object = None  # the link it does not go by
 
 
 def wanted(report: Report, registered_delivery: int) -> bool:
@@ -85,8 +90,9 @@ def wanted(report: Report, registered_delivery: int) -> bool:
 def receipt_pdu(pending: Pending, now_text: str, submitted: str) -> DeliverSm | DataSm:
     """The receipt in the form its report has; *now_text* is the date of its first sending."""
     pending.done = pending.done or now_text
+    pending.submitted = submitted
     report, message = pending.report, pending.message
-    text = b"" if report.form == "tlv" else _text(pending, submitted)
+    text = b"" if report.form == "tlv" else _text(pending)
     tlvs: tuple[Tlv, ...] = ()
     if report.form != "text":
         tlvs = (
@@ -120,7 +126,7 @@ def receipt_pdu(pending: Pending, now_text: str, submitted: str) -> DeliverSm | 
     )
 
 
-def _text(pending: Pending, submitted: str) -> bytes:
+def _text(pending: Pending) -> bytes:
     """The form of SMPP 3.4 Appendix B."""
     report, message = pending.report, pending.message
     delivered = "001" if report.state == _DELIVERED else "000"
@@ -129,7 +135,7 @@ def _text(pending: Pending, submitted: str) -> bytes:
         octets = strip_udh(message.octets) if message.esm_class & _UDHI else message.octets
         quoted = octets[:_QUOTED_BYTES]
     return (
-        f"id:{message.message_id} sub:001 dlvrd:{delivered} submit date:{submitted}"
+        f"id:{message.message_id} sub:001 dlvrd:{delivered} submit date:{pending.submitted}"
         f" done date:{pending.done} stat:{report.word} err:{report.error} text:".encode()
         + quoted
     )

@@ -6,22 +6,27 @@ import random
 import uuid
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.sim.account import Account
+from gateway.sim.behaviours import parse_behaviours
 from gateway.sim.message import Accepted, Pending, accepted, date_text, receipt_pdu, wanted
 from gateway.smpp.consts import Status
+from gateway.smpp.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.sim.options import SimOptions
     from gateway.sim.outcomes import Outcome
+    from gateway.sim.quirks.base import Quirk
     from gateway.smpp.pdu import DataSm, DeliverSm, SubmitSm
 
 _THROTTLED: Final = int(Status.ESME_RTHROTTLED)
 #: How far beyond the longest delay a receipt is held back that later ones are to overtake.
 _OVERTAKEN_S: Final = 0.2
+#: Answers to requests that are no receipts, the latest of which are kept.
+_REPLIES: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -40,6 +45,17 @@ class Stats:
     receipts_acknowledged: int = 0
     receipts_refused: int = 0
     nacks: int = 0
+
+
+class Reply(NamedTuple):
+    """What a customer answered to a request that is no receipt.
+
+    `label` is "mo", "unbind", a command nobody knows as 0x…, or "nack" for one to no request.
+    """
+
+    label: str
+    sequence: int
+    raw: bytes
 
 
 class Operator:
@@ -62,6 +78,11 @@ class Operator:
         self.accepted: deque[Accepted] = deque(maxlen=options.remember)
         self.accounts: dict[str, Account] = {}
         self.on_finished: Callable[[], None] = lambda: None
+        self.replies: deque[Reply] = deque(maxlen=_REPLIES)
+        chosen = parse_behaviours(options.behaviour or "")
+        self._quirks = [(each.behaviour.quirk(), each.digits) for each in chosen]
+        #: The habits that apply to the run.
+        self.habits = tuple(quirk for quirk, digits in self._quirks if not digits)
         self._wall_s = wall_s
         self._journal = journal
         self._random = random.Random(options.seed)
@@ -90,6 +111,12 @@ class Operator:
             "duplicates": sum(number - 1 for number in self.duplicates().values()),
         }
 
+    def quirks(self, dest: str) -> tuple[Quirk, ...]:
+        """The habits that apply to a message to *dest*."""
+        if not self._quirks:
+            return ()
+        return tuple(quirk for quirk, digits in self._quirks if dest.endswith(digits))
+
     def judge(self, pdu: SubmitSm, outcome: Outcome, now: float) -> int:
         """command_status of the answer: 0, or why this submit_sm is not taken."""
         status = 0
@@ -97,17 +124,25 @@ class Operator:
             status = _THROTTLED
         elif outcome.refusal:
             status = self._refusal(pdu, outcome)
-        self.stats.submits += 1
         if status:
-            self.stats.refused += 1
-            self.stats.throttled += status == _THROTTLED
-            self.note("refused", now, dest=pdu.dest, octets=pdu.message.hex(), status=status)
+            self.refused(pdu, status, now)
+        else:
+            self.stats.submits += 1
         return status
+
+    def refused(self, pdu: SubmitSm, status: int, now: float) -> None:
+        """Count a submit_sm that was answered with *status*."""
+        self.stats.submits += 1
+        self.stats.refused += 1
+        self.stats.throttled += status == _THROTTLED
+        self.note("refused", now, dest=pdu.dest, octets=pdu.message.hex(), status=status)
 
     def accept(self, pdu: SubmitSm, system_id: str, now: float) -> tuple[Accepted, str]:
         """Take the message: what is remembered of it, and the id that the response names."""
-        in_response, in_receipt = self._new_ids()
+        quirks = tuple((quirk, quirk.turn(pdu)) for quirk in self.quirks(pdu.dest))
+        in_response, in_receipt = self._new_ids(quirks)
         message = accepted(pdu, in_receipt, system_id, now)
+        message.quirks = quirks
         self.accepted.append(message)
         self.stats.accepted += 1
         if self._journal is not None:
@@ -125,13 +160,16 @@ class Operator:
             )
         return message, in_response
 
-    def plan(self, message: Accepted, outcome: Outcome, account: Account, due: float) -> None:
-        """Schedule the receipts that were asked for, the first one at *due*."""
+    def plan(
+        self, message: Accepted, outcome: Outcome, account: Account, due: float, link: object
+    ) -> None:
+        """Schedule the receipts that were asked for, the first one at *due*; *link* brought it."""
+        avoids = link if any(quirk.by_another_link() for quirk, _ in message.quirks) else None
         for report in outcome.reports:
             if wanted(report, message.registered_delivery):
-                account.schedule(Pending(message, report), due + report.after_s)
-                if self.chance(self.options.duplicate):
-                    account.schedule(Pending(message, report), due + report.after_s)
+                for _ in range(2 if self.chance(self.options.duplicate) else 1):
+                    pending = Pending(message, report, avoids=avoids)
+                    account.schedule(pending, due + report.after_s)
 
     def receipt_delay_s(self) -> float:
         """How long the operator takes to report on one message."""
@@ -145,12 +183,19 @@ class Operator:
         """Whether something of this probability happens now."""
         return probability > 0 and self._random.random() < probability
 
-    def receipt(self, pending: Pending, now: float) -> DeliverSm | DataSm:
-        """The receipt as its PDU, counted as sent."""
+    def receipt(self, pending: Pending, sequence: int, now: float) -> bytes:
+        """The receipt as octets, counted as sent."""
         self.stats.receipts_sent += 1
         self.stats.receipts_resent += pending.sent > 0
         pending.sent += 1
-        return receipt_pdu(pending, self._date(now), self._date(pending.message.at))
+        message = pending.message
+        pdu: DeliverSm | DataSm = receipt_pdu(pending, self._date(now), self._date(message.at))
+        for quirk, turn in message.quirks:
+            pdu = quirk.receipt(pdu, pending, turn)
+        octets = encode(pdu, sequence)
+        for quirk, turn in message.quirks:
+            octets = quirk.receipt_octets(octets, turn)
+        return octets
 
     def acknowledged(self, pending: Pending, now: float) -> None:
         """A deliver_sm_resp with status 0 came: the receipt is done with."""
@@ -176,8 +221,12 @@ class Operator:
     def _date(self, now: float) -> str:
         return date_text(int(self._wall_s + now + self.options.utc_offset_s) // 60)
 
-    def _new_ids(self) -> tuple[str, str]:
+    def _new_ids(self, quirks: tuple[tuple[Quirk, int], ...]) -> tuple[str, str]:
         """As the response names the message, and as its receipts do."""
+        if quirks:
+            forced = self._forced_ids(quirks)
+            if forced is not None:
+                return forced
         form = self.options.message_id
         if form == "uuid":
             name = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
@@ -193,6 +242,15 @@ class Operator:
         if form == "hex_in_response":
             return f"{number:x}", f"{number:010}"
         return str(number), f"{number:010X}"
+
+    def _forced_ids(self, quirks: tuple[tuple[Quirk, int], ...]) -> tuple[str, str] | None:
+        number, forced = self._next_number, None
+        for quirk, _ in quirks:
+            number = quirk.number(number)
+        for quirk, turn in quirks:
+            forced = quirk.ids(number, turn) or forced
+        self._next_number += forced is not None
+        return forced
 
     def _refusal(self, pdu: SubmitSm, outcome: Outcome) -> int:
         """Segments count apart: each is refused as often as the number says."""

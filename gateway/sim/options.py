@@ -28,6 +28,9 @@ class SimOptions:
 
     system_id: str | None = _option(None, "the only system_id that may bind; any if not given")
     password: str | None = _option(None, "the password of a bind; any if not given")
+    behaviour: str | None = _option(
+        None, "force habits by name, each for all or for numbers ending so: NAME[@DIGITS],NAME…"
+    )
     message_id: str = _option("decimal", "how message ids are written", choices=ID_FORMS)
     response_delay_s: float = _option(0.0, "how long a submit_sm_resp takes", least=0)
     late_response_s: float = _option(12.0, "how long the late submit_sm_resp takes", least=0)
@@ -56,6 +59,10 @@ class SimOptions:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check(each.name, getattr(self, each.name), each.metadata)
+        if self.behaviour:
+            from gateway.sim.behaviours import parse_behaviours  # heavy: it brings the codec
+
+            parse_behaviours(self.behaviour)
         if self.receipt_delay_min_s > self.receipt_delay_max_s:
             raise UsageError(
                 f"receipt_delay_min_s: {self.receipt_delay_min_s:g} is more than"

@@ -37,6 +37,7 @@ class _Link(SmscSession):
     async def read(self, stream: trio.abc.ReceiveStream) -> None:
         """Until the peer closes, or the session does."""
         while not self.closing:
+            await self._listen_again()
             try:
                 data = await stream.receive_some()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -51,6 +52,11 @@ class _Link(SmscSession):
         self.closing = True
         self._changed.set()
 
+    async def _listen_again(self) -> None:
+        """Wait out a time in which the operator reads nothing; what was to be sent goes out."""
+        if self.deaf_until > trio.current_time():
+            await trio.sleep_until(self.deaf_until)
+
     async def write(self, stream: trio.abc.SendStream) -> None:
         """Until the session closes and its last octets are out, or the link breaks."""
         while True:
@@ -58,7 +64,10 @@ class _Link(SmscSession):
             self._drained.set()
             if data:
                 try:
-                    await stream.send_all(data)
+                    for piece, pause_s in self.pieces(data):
+                        await stream.send_all(piece)
+                        if pause_s:
+                            await trio.sleep(pause_s)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     self.closing = True
                     return

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import RemoteProtocolError
+from gateway.sim.operator import Reply
 from gateway.sim.outcomes import outcome_of
 from gateway.smpp.consts import INTERFACE_VERSION, MAX_SEQUENCE, RESPONSE_BIT, Status
 from gateway.smpp.pdu import (
@@ -33,9 +34,12 @@ from gateway.smpp.pdu import (
 from gateway.smpp.wire import Splitter, decode, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.sim.account import Account
-    from gateway.sim.message import Pending
+    from gateway.sim.message import Accepted, Pending
     from gateway.sim.operator import Operator
+    from gateway.sim.outcomes import Outcome
 
 SYSTEM_ID: Final = "ACUSESIM"
 #: A response that follows its receipt waits this long where the receipt goes by another link.
@@ -64,6 +68,10 @@ class SmscSession:
         self._order = count()
         self._heard_at = now
         self._probe_until = math.inf
+        self._asked: dict[int, str] = {}
+        self._silent = False
+        self._unbinding = False
+        self.deaf_until = -math.inf
 
     def wake(self, due: float) -> None:
         """A receipt that this link may carry is due at *due*; whoever drives the link overrides."""
@@ -72,6 +80,8 @@ class SmscSession:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take octets off the link; everything they call for is queued. Never raises."""
+        if self._silent:
+            return
         self._heard_at = now
         self._probe_until = math.inf
         try:
@@ -107,7 +117,7 @@ class SmscSession:
         if self._resends:
             deadline = min(deadline, self._resends[0][0])
         if self._can_deliver() and self.account is not None:
-            due = self.account.due_at()
+            due = self.account.due_at(self)
             if due is not None:
                 deadline = min(deadline, due)
         return deadline
@@ -137,6 +147,44 @@ class SmscSession:
         self._outstanding.clear()
         account.wake(self)
 
+    # --- what habits do to it ------------------------------------------------------------------
+
+    def send(self, octets: bytes) -> None:
+        """Queue octets that nobody answers."""
+        self._queue(octets)
+
+    def ask(self, label: str, octets: bytes) -> None:
+        """Queue a request; `Operator.replies` keeps what answers it. Its sequence is filled in."""
+        sequence = self._next_sequence()
+        self._asked[sequence] = label
+        self._queue(octets[:12] + sequence.to_bytes(4, "big") + octets[16:])
+
+    def fall_silent(self) -> None:
+        """Send what is queued, and from then on nothing; whatever comes is not looked at."""
+        self._silent = True
+
+    def stop_reading(self, until: float) -> None:
+        """Leave everything in the socket until then; whoever drives the link sees to it."""
+        self.deaf_until = until
+
+    def unbind(self) -> None:
+        """Ask to end the session; the answer closes it."""
+        self._queue(encode(Unbind(self._next_sequence())))
+        self._unbinding = True
+
+    def repeat(self, pending: Pending, times: int, now: float) -> None:
+        """Send a receipt that many times at once, whatever the window."""
+        for _ in range(times):
+            self._send_receipt(pending, now)
+
+    def pieces(self, data: bytes) -> Iterable[tuple[bytes, float]]:
+        """What is to be written at once of *data*, and the pause in seconds after each."""
+        for quirk in self.operator.habits:
+            pieces = quirk.pieces(data)
+            if pieces is not None:
+                return pieces
+        return ((data, 0.0),)
+
     # --- PDUs ----------------------------------------------------------------------------------
 
     def _receive(self, pdu: Pdu, now: float) -> None:
@@ -154,8 +202,11 @@ class SmscSession:
             case Unbind(sequence=sequence):
                 self._queue(encode(UnbindResp(sequence)))
                 self.closing = True
-            case GenericNack(sequence=sequence):
-                self._answered(pdu, now)
+            case GenericNack():
+                self._nacked(pdu, now)
+            case UnbindResp(sequence=sequence) if self._unbinding:
+                self.operator.replies.append(Reply("unbind", sequence, pdu.raw))
+                self.closing = True
             case _ if not pdu.command_id & RESPONSE_BIT:
                 self._nack(Status.ESME_RINVCMDID, pdu.sequence)
             case _:
@@ -163,6 +214,12 @@ class SmscSession:
 
     def _bind(self, pdu: Bind) -> None:
         options = self.operator.options
+        for quirk in self.operator.habits:
+            refusal = quirk.bind_answer(pdu)
+            if refusal is not None:
+                self.operator.stats.binds_refused += 1
+                self._queue(refusal)
+                return
         status = Status.ESME_ROK
         if self.account is not None:
             status = Status.ESME_RALYBND
@@ -179,39 +236,58 @@ class SmscSession:
         self.account = self.operator.account(pdu.system_id)
         if pdu.mode != "transmitter":
             self.account.receivers.append(self)
-        self._queue(
-            encode(
-                BindResp(
-                    SYSTEM_ID,
-                    mode=pdu.mode,
-                    sc_interface_version=INTERFACE_VERSION,
-                    sequence=pdu.sequence,
-                )
+        answer = encode(
+            BindResp(
+                SYSTEM_ID,
+                mode=pdu.mode,
+                sc_interface_version=INTERFACE_VERSION,
+                sequence=pdu.sequence,
             )
         )
+        for quirk in self.operator.habits:
+            answer = quirk.bound(self, answer)
+        self._queue(answer)
 
     def _submit(self, pdu: SubmitSm, now: float) -> None:
         operator, account = self.operator, self.account
         if account is None or self.mode == "receiver":
             self._refuse(pdu, Status.ESME_RINVBNDSTS)
             return
+        for quirk in operator.quirks(pdu.dest):
+            refusal = quirk.refusal(pdu)
+            if refusal is not None:
+                operator.refused(pdu, int.from_bytes(refusal[8:12], "big"), now)
+                self._queue(refusal)
+                return
         outcome = outcome_of(pdu.dest)
         status = operator.judge(pdu, outcome, now)
         if status:
             self._refuse(pdu, status)
             return
         message, message_id = operator.accept(pdu, account.system_id, now)
+        for quirk, turn in message.quirks:
+            outcome = quirk.outcome(outcome, message, turn)
+        self._respond(pdu, message, message_id, outcome, now)
+        for quirk, turn in message.quirks:
+            quirk.taken(self, message, turn, now)
+
+    def _respond(
+        self, pdu: SubmitSm, message: Accepted, message_id: str, outcome: Outcome, now: float
+    ) -> None:
+        operator, account = self.operator, self.account
+        assert account is not None
         answer = outcome.answer
         if answer == "prompt" and operator.chance(operator.options.early):
             answer = "after_receipt"
         delay_s = operator.options.response_delay_s
         if answer == "after_receipt":
-            operator.plan(message, outcome, account, now)
+            operator.plan(message, outcome, account, now, self)
             if not self._pump(now):
                 account.wake(self)
                 delay_s = max(delay_s, _AFTER_RECEIPT_S)
         else:
-            operator.plan(message, outcome, account, now + operator.receipt_delay_s())
+            due = now + operator.receipt_delay_s()
+            operator.plan(message, outcome, account, due, self)
         if answer == "drop":
             self.closing = True
         elif answer != "none":
@@ -220,6 +296,9 @@ class SmscSession:
             response = encode(
                 SubmitSmResp(message_id if outcome.with_id else "", sequence=pdu.sequence)
             )
+            for quirk, turn in message.quirks:
+                response = quirk.response(response, turn)
+                delay_s += quirk.delay_s(message)
             if delay_s:
                 heappush(self._later, (now + delay_s, next(self._order), response))
             else:
@@ -229,14 +308,23 @@ class SmscSession:
         self._queue(encode(SubmitSmResp(status=status, sequence=pdu.sequence)))
 
     def _answered(self, pdu: DeliverSmResp | DataSmResp | GenericNack, now: float) -> None:
+        label = self._asked.pop(pdu.sequence, None)
+        if label is not None:
+            self.operator.replies.append(Reply(label, pdu.sequence, pdu.raw))
         pending = self._outstanding.pop(pdu.sequence, None)
         if pending is None:
             return
-        if pdu.status == 0 and not isinstance(pdu, GenericNack):
+        liked = all(quirk.accepts(pdu.raw) for quirk, _ in pending.message.quirks)
+        if pdu.status == 0 and liked and not isinstance(pdu, GenericNack):
             self.operator.acknowledged(pending, now)
         else:
             self.operator.stats.receipts_refused += 1
             self._back(pending, now + self.operator.options.resend_s)
+
+    def _nacked(self, pdu: GenericNack, now: float) -> None:
+        if pdu.sequence not in self._asked and pdu.sequence not in self._outstanding:
+            self.operator.replies.append(Reply("nack", pdu.sequence, pdu.raw))
+        self._answered(pdu, now)
 
     def _nack(self, status: int, sequence: int) -> None:
         self.operator.stats.nacks += 1
@@ -247,7 +335,7 @@ class SmscSession:
     def _can_deliver(self) -> bool:
         return (
             self.mode in ("transceiver", "receiver")
-            and not self.closing
+            and not (self.closing or self._silent or self._unbinding)
             and len(self._outstanding) < self.operator.options.receipt_window
         )
 
@@ -258,15 +346,18 @@ class SmscSession:
             return False
         sent = False
         while self._can_deliver():
-            pending = account.take(now)
+            pending = account.take(now, self)
             if pending is None:
                 break
-            sequence = self._next_sequence()
-            self._queue(encode(self.operator.receipt(pending, now), sequence))
-            self._outstanding[sequence] = pending
-            self._resends.append((now + self.operator.options.resend_s, sequence))
+            self._send_receipt(pending, now)
             sent = True
         return sent
+
+    def _send_receipt(self, pending: Pending, now: float) -> None:
+        sequence = self._next_sequence()
+        self._queue(self.operator.receipt(pending, sequence, now))
+        self._outstanding[sequence] = pending
+        self._resends.append((now + self.operator.options.resend_s, sequence))
 
     def _back(self, pending: Pending, due: float) -> None:
         if self.account is not None:
@@ -274,7 +365,7 @@ class SmscSession:
 
     def _probe_at(self) -> float:
         idle_s = self.operator.options.enquire_link_s
-        if not idle_s or self.account is None or self._probe_until < math.inf:
+        if not idle_s or self.account is None or self._silent or self._probe_until < math.inf:
             return math.inf
         return self._heard_at + idle_s
 
@@ -287,8 +378,13 @@ class SmscSession:
 
     def _next_sequence(self) -> int:
         self._sequence = self._sequence % MAX_SEQUENCE + 1
-        return self._sequence
+        sequence = self._sequence
+        for quirk in self.operator.habits:
+            sequence = quirk.sequence(sequence)
+        return sequence
 
     def _queue(self, octets: bytes) -> None:
+        if self._silent:
+            return
         self._out.append(octets)
         self._out_bytes += len(octets)

@@ -97,6 +97,11 @@ class Link:
         self._outbound.clear()
         return octets
 
+    @property
+    def unsent(self) -> int:
+        """PDUs that wait for `data_to_send`; a peer that reads nothing lets them grow."""
+        return len(self._outbound)
+
     def _due(self) -> float:
         """When the link level is due: an answer awaited, or the next enquire_link."""
         if self.state is State.BOUND:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from gateway.sim.behaviours import behaviour_table
 from gateway.sim.options import option_table
 from gateway.sim.outcomes import outcome_table
 
@@ -50,10 +51,19 @@ def test_its_help_documents_every_option_and_every_forced_outcome(acuse: Acuse) 
         assert meaning.split(",")[0] in out
 
 
+def test_it_lists_what_it_can_force(acuse: Acuse) -> None:
+    lines = acuse("simulate", "--list", point=False).out.splitlines()
+    rows = acuse("simulate", "--list", "--json", point=False).out.splitlines()
+    for line, row, known in zip(lines, map(json.loads, rows), behaviour_table(), strict=True):
+        assert tuple(row.values()) == (known[0], known[1], known[2], known[3])
+        assert line.split()[:3] == [known[0], known[1], known[3]]
+
+
 def test_options_that_cannot_be_are_64(acuse: Acuse) -> None:
     for args in (
         ("--receipt-delay-min-s", "5"),
         ("--early", "1.5"),
+        ("--behaviour", "politeness"),
         ("--message-id", "roman"),
         ("--port", "70000"),
         ("--host", "192.0.2.1"),

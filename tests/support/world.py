@@ -208,6 +208,7 @@ class World:
         directory: Path,
         operators: dict[str, str] | None = None,
         *,
+        routes: dict[str, list[str]] | None = None,
         gateway: str = "",
         options: SimOptions | None = None,
     ) -> Self:
@@ -217,7 +218,7 @@ class World:
             name: Operator(replace(options or SimOptions(), seed=number), wall_s=NOON_MS / 1000)
             for number, name in enumerate(known, start=7)
         }
-        return cls(directory, sims, write_config(directory, known, gateway=gateway))
+        return cls(directory, sims, write_config(directory, known, gateway=gateway, routes=routes))
 
     @asynccontextmanager
     async def running(self, *, crash: bool = False) -> AsyncIterator[Daemon]:
