@@ -92,6 +92,9 @@ def _head(record: Mapping[str, object]) -> None:
             _line(name, plain(record[name]))
     if record.get("text") is not None:
         _wrapped("text", plain(record["text"]))
+    substituted = _objects(record.get("substituted"))
+    if substituted:
+        _wrapped("substituted", ", ".join(map(substitution, substituted)))
     if record.get("encoding"):
         parts = len(_objects(record.get("segments")))
         plural = "" if parts == 1 else "s"
@@ -99,6 +102,14 @@ def _head(record: Mapping[str, object]) -> None:
     print_decision(record.get("decision"))
     _line("submitted", _utc(record.get("submitted_at")))
     _line("closed", _utc(record.get("closed_at")))
+
+
+def substitution(entry: Mapping[str, object]) -> str:
+    """`U+2019 by ' (2 times)`: a character the brand had replaced before sending."""
+    places = entry.get("at")
+    times = len(places) if isinstance(places, list) else 0
+    by = plain(entry.get("by")).replace(" ", "a space") or "nothing"
+    return f"{plain(entry.get('code'))} by {by}" + (f" ({times} times)" if times > 1 else "")
 
 
 def _utc(value: object) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
     from gateway.policy.rules import Category
+    from gateway.smpp.text import EncodedText
 
 
 log = structlog.get_logger()
@@ -94,6 +95,20 @@ class Admission:
         work.optout_changes = self._store.optout_changes
         return decision
 
+    def encode(self, work: Work) -> EncodedText:
+        """Fix how the text of a new submission goes out, substituting where its brand wants it.
+
+        Raises:
+            ConfigError: no route leads to the recipient.
+            DataError: the text cannot be sent.
+        """
+        request = work.request
+        coding = self._routing.coding(self._routing.operators(work))
+        if self._parties.substitutes(work.row.brand):
+            request.substitute(coding)
+        request.keep_coding(coding)
+        return work.encoded()
+
     # -- taking in -----------------------------------------------------------------------------
 
     def admit(self, args: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], Work | None]:
@@ -104,7 +119,7 @@ class Admission:
             if known is not None:
                 return self._repeated(candidate, self._works.get(known.id)), None
         work = self._make(candidate, now_ms)
-        encoded = work.encoded(self._routing.alphabet(self._routing.operators(work)))
+        encoded = self.encode(work)
         planned_ms = max(now_ms, work.request.not_before_ms or 0)
         decision = self.decide(work, now_ms, planned_ms=planned_ms)
         row = work.row
@@ -172,7 +187,7 @@ class Admission:
 
     def _insert(self, work: Work) -> None:
         row = work.row
-        row.id = self._store.next_id(SubmissionRow)
+        work.number(self._store.next_id(SubmissionRow))
         row.request = work.seal("request", work.request.to_bytes())
         self._store.put_new(row)
         for number in range(1, row.parts + 1):
@@ -200,7 +215,8 @@ class Admission:
         }
 
     def _repeated(self, candidate: Candidate, work: Work) -> dict[str, Any]:
-        same = (work.request, work.row.category) == (candidate.request, candidate.category)
+        asked = work.request.asked()
+        same = (asked, work.row.category) == (candidate.request, candidate.category)
         if not same:
             raise DataError(
                 f"ref {candidate.ref!r} was already used for another content",

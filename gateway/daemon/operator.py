@@ -168,7 +168,8 @@ class Operator:
 
     def submit_sm(self, work: Work, number: int) -> SubmitSm:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20)."""
-        encoded = work.encoded(self.settings.default_alphabet)
+        encoded = work.encoded()
+        short_message, tlvs = encoded.body(number)
         sender = work.request.sender
         source_ton, source_npi, source = _source(sender)
         return SubmitSm(
@@ -182,7 +183,8 @@ class Operator:
             validity_period=_relative_time(work.request.valid_for_s),
             registered_delivery=1,
             data_coding=encoded.data_coding,
-            short_message=encoded.parts[number - 1],
+            short_message=short_message,
+            tlvs=tlvs,
         )
 
     def _free(self) -> int:
