@@ -158,12 +158,19 @@ class Admission:
         self._sealer.event(work, "A.2", now_ms, body, self._content(work))
         self._sealer.close(work, State.REFUSED, now_ms)
 
+    def draft(self, candidate: Candidate, now_ms: int) -> Work:
+        """A submission as it would be made, without id and key: nothing of it can be stored."""
+        return self._work(candidate, now_ms, "", bytes(32), None)
+
     def _make(self, candidate: Candidate, now_ms: int) -> Work:
+        public_id, key = submission_id(now_ms), self._vault.new_key()
+        wrapped = self._vault.wrap(key, public_id, month_of(now_ms))
+        return self._work(candidate, now_ms, public_id, key, wrapped)
+
+    def _work(
+        self, candidate: Candidate, now_ms: int, public_id: str, key: bytes, wrapped: bytes | None
+    ) -> Work:
         request = candidate.request
-        public_id = submission_id(now_ms)
-        key = self._vault.new_key()
-        cipher = ContentCipher(key)
-        month = month_of(now_ms)
         start_ms = max(now_ms, request.not_before_ms or 0)
         row = SubmissionRow(
             id=0,
@@ -173,8 +180,8 @@ class Admission:
             brand=candidate.brand,
             ref=candidate.ref,
             person=self._vault.person(request.to)[:PERSON_BYTES],
-            month=month,
-            key=self._vault.wrap(key, public_id, month),
+            month=month_of(now_ms),
+            key=wrapped,
             request=None,
             encoding="",
             parts=0,
@@ -183,7 +190,7 @@ class Admission:
             if request.valid_for_s is None
             else start_ms + round(timedelta(seconds=request.valid_for_s).total_seconds() * 1000),
         )
-        return Work(row, key, cipher, request, [])
+        return Work(row, key, ContentCipher(key), request, [])
 
     def _insert(self, work: Work) -> None:
         row = work.row

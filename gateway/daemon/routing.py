@@ -20,7 +20,7 @@ class Routing:
     def __init__(
         self, routes: Sequence[RouteSettings], operators: Mapping[str, OperatorSettings]
     ) -> None:
-        self._routes = routes
+        self.routes = routes
         self._codings = {name: coding_of(settings) for name, settings in operators.items()}
 
     def operators(self, work: Work) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ class Routing:
             ConfigError: no route fits.
         """
         request, row = work.request, work.row
-        for route in self._routes:
+        for route in self.routes:
             if route.fits(
                 to=request.to, sender=request.sender, brand=row.brand, category=row.category
             ):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from gateway.smpp.text import decode_text
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from trio.testing import MockClock
 
     from gateway.smpp.pdu import SubmitSm
