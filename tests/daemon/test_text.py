@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
+from gateway.daemon.roles import Role
 from gateway.smpp.text import decode_text
 from tests.support.world import World
 
@@ -200,3 +202,96 @@ async def test_what_cannot_be_sent_is_said_at_submission(
     assert error["fields"]["field"] == field
     assert says in error["message"]
     assert error["hint"]
+
+
+# -- what would be -----------------------------------------------------------------------------
+
+
+async def test_a_plan_says_what_submit_would_do_and_does_nothing(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    async with world.running() as daemon:
+        await trio.sleep(5)
+        before = await daemon.result("ledger.head")
+        plan = await daemon.result("plan", to=TO, text=NOTICE, category="legal_notice")
+        assert await daemon.result("ledger.head") == before
+        assert await daemon.items("messages.list") == []
+        answer = await daemon.submit(TO, text=NOTICE)
+    same = ("state", "decision", "encoding", "segments")
+    assert {name: plan[name] for name in same} == {name: answer[name] for name in same}
+    assert (plan["operator"], plan["route"]["number"]) == ("movistar", 1)
+    assert [part["units"] for part in plan["parts"]] == [67, 14]
+    assert [(each["code"], each["count"], each["why"]) for each in plan["characters"]] == [
+        ("U+00ED", 1, "forces_ucs2"),
+        ("U+00F3", 1, "forces_ucs2"),
+    ]
+    assert plan["without_them"] == {"encoding": "gsm7", "units": 81, "segments": 1, "on_air": 1}
+
+
+async def test_a_plan_says_which_routes_and_operators_are_passed_over(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path, {"movistar": "", "vodafone": ""})
+    routes = """
+[[routes]]
+to = ["+33"]
+operators = ["movistar"]
+[[routes]]
+category = ["otp"]
+operators = ["movistar"]
+[[routes]]
+from = ["OTHER"]
+operators = ["movistar"]
+[[routes]]
+brand = ["other"]
+operators = ["movistar"]
+"""
+    text = world.config.read_text().replace("[[routes]]", f"{routes}[[routes]]")
+    world.config.write_text(f"{text}[brands.other]\n")
+    world.reachable = False
+    async with world.running() as daemon:
+        plan = await daemon.result("plan", to=TO, text="hola", brand="acme")
+    assert [passed["why"] for passed in plan["passed_over"]] == [
+        "the recipient does not begin with +33",
+        "the category is not otp",
+        "the sender is not OTHER",
+        "the brand is not other",
+    ]
+    assert plan["route"] == {"number": 5, "of": 5, "to": ["+"], "strategy": "failover"}
+    assert plan["operator"] is None
+    assert [each["bound"] for each in plan["operators"]] == [False, False]
+
+
+async def test_a_plan_tells_a_refusal_a_hold_and_a_ref_that_is_known(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    asks_for_substitution(world)
+    async with world.running() as daemon:
+        later = await daemon.result("plan", to=TO, text="hola", not_before="2026-11-24T10:00:00Z")
+        answer = await daemon.submit(TO, text="hola", ref="r1")
+        known = await daemon.result("plan", to=TO, text=PLAIN, ref="r1", category="legal_notice")
+        night = await daemon.result(
+            "plan", to="+33639980123", text="promo", not_before="2026-11-22T10:00:00Z"
+        )
+        await daemon.result("optout.add", to=TO)
+        refused = await daemon.result("plan", to=TO, text="hola")
+    assert (later["state"], later["due_at"]) == ("held", "2026-11-24T10:00:00Z")
+    assert known["known_as"] == answer["submission_id"]
+    assert (known["text"], len(known["substituted"])) == ("L'avès - avui...", 3)
+    assert (night["state"], night["decision"]["action"]) == ("held", "hold")  # a Sunday in France
+    assert night["due_at"] == night["decision"]["until"]
+    assert (refused["state"], refused["decision"]["reason"]) == ("refused", "opted_out")
+
+
+async def test_whoever_may_submit_may_plan(tmp_path: Path, autojump_clock: MockClock) -> None:
+    world = World.make(tmp_path)
+    async with world.running() as daemon:
+        daemon.role = Role.READ
+        answer = await daemon.ask("plan", to=TO, text="hola")
+        assert answer["error"]["code"] == "not_permitted"
+        daemon.role = Role.SUBMIT
+        assert (await daemon.result("plan", to=TO, text="hola"))["state"] == "queued"
+        nowhere = await daemon.ask("plan", to="22011", text="hola")
+        assert nowhere["error"]["fields"]["field"] == "to"
