@@ -62,9 +62,10 @@ class Request:
 
     def keep_coding(self, coding: Coding) -> None:
         """Remember how the text is encoded."""
+        if coding == PLAIN:
+            return
         every = ((each.name, getattr(coding, each.name)) for each in fields(Coding))
-        changed = {name: value for name, value in every if value != getattr(PLAIN, name)}
-        self.coding = changed or None
+        self.coding = {name: value for name, value in every if value != getattr(PLAIN, name)}
 
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.smpp import national, septets
+from gateway.smpp import gsm7, national, septets
 from gateway.smpp.national import Tables
 from gateway.smpp.udh import elements, split
 
@@ -33,7 +33,7 @@ def decode_text(
     if codec == "gsm7":
         if packed:
             data = septets.unpack(data, header_bytes=len(head))
-        return national.alphabet(_tables(head)).decode(data)
+        return (national.alphabet(_tables(head)) if head else gsm7.GSM7).decode(data)
     return data.decode(codec, "replace")
 
 
@@ -43,8 +43,6 @@ def strip_udh(data: bytes) -> bytes:
 
 
 def _tables(head: bytes) -> Tables:
-    if not head:
-        return Tables()
     found = elements(head)
     named = (
         int.from_bytes(found.get(element, b""), "big")

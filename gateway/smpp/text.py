@@ -60,6 +60,7 @@ class _Encoding:
     encode: Callable[[str], bytes]
     unit_bytes: int
     tables: Tables | None = None  # of 7-bit codings only
+    elements: bytes = b""  # that announce the tables
 
     def room(self, header_bytes: int) -> int:
         """How many units fit beside a header of that size."""
@@ -69,7 +70,8 @@ class _Encoding:
 
 def _gsm7(tables: Tables) -> _Encoding:
     alphabet = national.alphabet(tables)
-    return _Encoding(tables.name, 0, alphabet.characters, alphabet.encode, 1, tables)
+    characters, encode = alphabet.characters, alphabet.encode
+    return _Encoding(tables.name, 0, characters, encode, 1, tables, tables.elements)
 
 
 _ENCODINGS: Final = {
@@ -272,7 +274,7 @@ def _layout(encoding: _Encoding, long_message: str) -> tuple[int, int]:
     An operator that turns SAR TLVs or message_payload into parts makes their headers itself; room
     is left for its widest under SAR, where the cuts are ours.
     """
-    tables = 0 if encoding.tables is None else len(encoding.tables.elements)
+    tables = len(encoding.elements)
     part = _HEADER_16 if long_message in ("udh16", "sar") else _HEADER_8
     return (tables + 1 if tables else 0), part + tables
 
@@ -283,7 +285,7 @@ def _parts_needed(text: str, encoding: _Encoding, coding: Coding) -> int:
     lone, part = _layout(encoding, coding.long_message)
     if len(data) // encoding.unit_bytes <= encoding.room(lone):
         return 1
-    if encoding.tables not in (None, Tables()) and coding.long_message in ("sar", "payload"):
+    if encoding.elements and coding.long_message in ("sar", "payload"):
         return MAX_PARTS + 1  # the header would be the operator's, and the tables stand in ours
     room = encoding.room(part)
     if len(data) // encoding.unit_bytes > MAX_PARTS * room:
@@ -306,7 +308,7 @@ def _build(text: str, encoding: _Encoding, coding: Coding, reference: int) -> En
     method = coding.long_message
     lone, part = _layout(encoding, method)
     packed = coding.packed and encoding.tables is not None
-    elements = b"" if encoding.tables is None else encoding.tables.elements
+    elements = encoding.elements
     esm_class = UDHI if elements else 0
     limit = encoding.room(lone)
     if units <= limit:
