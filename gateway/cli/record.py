@@ -48,17 +48,17 @@ EVENTS = {
 def print_record(record: Mapping[str, object]) -> None:
     """The object of `receipts show` as a page that fits 80 columns where its values do."""
     _head(record)
-    segments = _objects(record.get("segments"))
+    segments = objects(record.get("segments"))
     if segments:
-        _section("segments")
+        section("segments")
         print_table(_SEGMENTS, segments)
-    receipts = _objects(record.get("receipts"))
+    receipts = objects(record.get("receipts"))
     if receipts:
-        _section("receipts")
+        section("receipts")
         print_table(_RECEIPTS, receipts)
-    events = _objects(record.get("events"))
+    events = objects(record.get("events"))
     if events:
-        _section("events")
+        section("events")
         print_table(_EVENTS, events)
     _seal(record.get("seal"))
 
@@ -72,33 +72,44 @@ def print_decision(decision: object) -> None:
         words.append(f"until {moment(decision['until'])} UTC")
     if decision.get("reason"):
         words.append(f"because of {plain(decision['reason'])}")
-    _line("decision", " ".join(words))
+    labelled("decision", " ".join(words))
     rules = decision.get("rules")
     if isinstance(rules, list) and rules:
-        _wrapped("rules", ", ".join(map(plain, rules)))
+        wrapped("rules", ", ".join(map(plain, rules)))
     warnings = decision.get("warnings")
     for warning in warnings if isinstance(warnings, list) else []:
-        _wrapped("warning", plain(warning))
+        wrapped("warning", plain(warning))
 
 
 def _head(record: Mapping[str, object]) -> None:
     state = coloured(record.get("state"))
     if record.get("contradicted"):
         state += " (contradicted: an earlier final receipt said otherwise)"
-    _line("submission", plain(record.get("submission_id")))
-    _line("state", state)
+    labelled("submission", plain(record.get("submission_id")))
+    labelled("state", state)
     for name in ("ref", "brand", "category", "from", "to", "operator"):
         if record.get(name):
-            _line(name, plain(record[name]))
+            labelled(name, plain(record[name]))
     if record.get("text") is not None:
-        _wrapped("text", plain(record["text"]))
+        wrapped("text", plain(record["text"]))
+    substituted = objects(record.get("substituted"))
+    if substituted:
+        wrapped("substituted", ", ".join(map(substitution, substituted)))
     if record.get("encoding"):
-        parts = len(_objects(record.get("segments")))
+        parts = len(objects(record.get("segments")))
         plural = "" if parts == 1 else "s"
-        _line("encoding", f"{plain(record['encoding'])}, {parts} segment{plural}")
+        labelled("encoding", f"{plain(record['encoding'])}, {parts} segment{plural}")
     print_decision(record.get("decision"))
-    _line("submitted", _utc(record.get("submitted_at")))
-    _line("closed", _utc(record.get("closed_at")))
+    labelled("submitted", _utc(record.get("submitted_at")))
+    labelled("closed", _utc(record.get("closed_at")))
+
+
+def substitution(entry: Mapping[str, object]) -> str:
+    """`U+2019 by ' (2 times)`: a character the brand had replaced before sending."""
+    places = entry.get("at")
+    times = len(places) if isinstance(places, list) else 0
+    by = plain(entry.get("by")).replace(" ", "a space") or "nothing"
+    return f"{plain(entry.get('code'))} by {by}" + (f" ({times} times)" if times > 1 else "")
 
 
 def _utc(value: object) -> str:
@@ -108,34 +119,38 @@ def _utc(value: object) -> str:
 def _seal(seal: object) -> None:
     click.echo()
     if not isinstance(seal, dict):
-        _line("seal", "not yet: the message is not closed")
+        labelled("seal", "not yet: the message is not closed")
         return
     size = seal.get("checkpoint_size")
     covered = f"in the checkpoint of size {size}" if size else "no checkpoint over it yet"
     anchored = "anchored" if seal.get("anchored") else "not anchored"
-    _line("seal", f"entry {plain(seal.get('seq'))}, {covered}, {anchored}")
+    labelled("seal", f"entry {plain(seal.get('seq'))}, {covered}, {anchored}")
     if seal.get("leaf"):
-        _line("leaf", plain(seal["leaf"]))
+        labelled("leaf", plain(seal["leaf"]))
 
 
-def _section(title: str) -> None:
+def section(title: str) -> None:
+    """A heading after an empty line."""
     click.echo()
     click.secho(title, bold=True)
 
 
-def _line(label: str, value: str) -> None:
+def labelled(label: str, value: str) -> None:
+    """A label and what it says."""
     click.echo(f"{label:<{_LABEL}} {value}")
 
 
-def _wrapped(label: str, value: str) -> None:
+def wrapped(label: str, value: str) -> None:
+    """`labelled` over as many lines as the terminal needs."""
     width = (width_of_terminal() or 80) - _LABEL - 1
     lines = textwrap.wrap(value, width, drop_whitespace=False, break_on_hyphens=False) or [""]
     for line in lines:
-        _line(label, line.rstrip())
+        labelled(label, line.rstrip())
         label = ""
 
 
-def _objects(value: object) -> list[dict[str, object]]:
+def objects(value: object) -> list[dict[str, object]]:
+    """The objects of a list, as far as it is one."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

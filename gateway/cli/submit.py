@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.command import command
 from gateway.cli.output import coloured, print_json
+from gateway.cli.plan import print_plan
 from gateway.cli.record import print_decision, print_record
 from gateway.cli.root import root
 from gateway.cli.words import ARRIVED, CATEGORIES
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 @click.option(
     "--batch", metavar="FILE", help="Submit every line of a .csv or .jsonl file; - is stdin."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would happen: decision, route, encoding, segments. Nothing is stored.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the final state.")
 @click.option(
     "--timeout",
@@ -60,6 +66,7 @@ if TYPE_CHECKING:
 def submit(
     run: Run,
     batch: str | None,
+    dry_run: bool,
     wait: bool,
     timeout: float,
     **given: object,
@@ -67,7 +74,8 @@ def submit(
     """Submit one message, or a file of messages.
 
     The answer comes once the message is durable in the ledger. Exit code: 0 taken, 1 refused (or,
-    with --wait, not delivered), 65 unusable data, 75 not final within --timeout.
+    with --wait, not delivered), 65 unusable data, 75 not final within --timeout. --dry-run takes
+    the same decisions and does nothing.
 
     \b
     --batch reads CSV (UTF-8, a header line) or JSONL, with the long options'
@@ -79,7 +87,7 @@ def submit(
     given["from"] = given.pop("sender")
     args = {key: value for key, value in given.items() if value is not None}
     if batch is not None:
-        _refuse_together(args, wait)
+        _refuse_together(args, {"--wait": wait, "--dry-run": dry_run})
         from gateway.cli.batch import submit_batch
 
         return submit_batch(run, batch)
@@ -88,6 +96,10 @@ def submit(
             raise UsageError(f"--{key} is missing", hint="`acuse submit --help` has an example")
     if "location" in args:
         args["location"] = _location(str(args["location"]))
+    if dry_run:
+        if wait:
+            raise UsageError("--wait and --dry-run exclude each other", hint="leave one out")
+        return _plan(run, args)
     with run.client() as client:
         result = client.call("submit", args)
         if wait and result.get("state") != "refused":
@@ -96,17 +108,30 @@ def submit(
     return 1 if result.get("state") == "refused" else 0
 
 
-def _refuse_together(args: dict[str, object], wait: bool) -> None:
+def _refuse_together(args: dict[str, object], flags: dict[str, bool]) -> None:
     if args:
         option = next(iter(args)).replace("_", "-")
         raise UsageError(
             f"--{option} and --batch exclude each other", hint="the file has it as a column"
         )
-    if wait:
+    if flags["--wait"]:
         raise UsageError(
             "--wait and --batch exclude each other",
             hint="`acuse receipts list --since 1h` shows how they end",
         )
+    if flags["--dry-run"]:
+        raise UsageError(
+            "--dry-run and --batch exclude each other", hint="try one of its messages by itself"
+        )
+
+
+def _plan(run: Run, args: dict[str, object]) -> int:
+    plan = run.call("plan", args)
+    if run.as_json:
+        print_json(plan)
+    else:
+        print_plan(plan)
+    return 1 if plan.get("state") == "refused" else 0
 
 
 def _location(text: str) -> object:

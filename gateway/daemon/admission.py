@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
     from gateway.policy.rules import Category
+    from gateway.smpp.text import EncodedText
 
 
 log = structlog.get_logger()
@@ -94,6 +95,20 @@ class Admission:
         work.optout_changes = self._store.optout_changes
         return decision
 
+    def encode(self, work: Work) -> EncodedText:
+        """Fix how the text of a new submission goes out, substituting where its brand wants it.
+
+        Raises:
+            ConfigError: no route leads to the recipient.
+            DataError: the text cannot be sent.
+        """
+        request = work.request
+        coding = self._routing.coding(self._routing.operators(work))
+        if self._parties.substitutes(work.row.brand):
+            request.substitute(coding)
+        request.keep_coding(coding)
+        return work.encoded()
+
     # -- taking in -----------------------------------------------------------------------------
 
     def admit(self, args: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], Work | None]:
@@ -104,7 +119,7 @@ class Admission:
             if known is not None:
                 return self._repeated(candidate, self._works.get(known.id)), None
         work = self._make(candidate, now_ms)
-        encoded = work.encoded(self._routing.alphabet(self._routing.operators(work)))
+        encoded = self.encode(work)
         planned_ms = max(now_ms, work.request.not_before_ms or 0)
         decision = self.decide(work, now_ms, planned_ms=planned_ms)
         row = work.row
@@ -143,12 +158,19 @@ class Admission:
         self._sealer.event(work, "A.2", now_ms, body, self._content(work))
         self._sealer.close(work, State.REFUSED, now_ms)
 
+    def draft(self, candidate: Candidate, now_ms: int) -> Work:
+        """A submission as it would be made, without id and key: nothing of it can be stored."""
+        return self._work(candidate, now_ms, "", bytes(32), None)
+
     def _make(self, candidate: Candidate, now_ms: int) -> Work:
+        public_id, key = submission_id(now_ms), self._vault.new_key()
+        wrapped = self._vault.wrap(key, public_id, month_of(now_ms))
+        return self._work(candidate, now_ms, public_id, key, wrapped)
+
+    def _work(
+        self, candidate: Candidate, now_ms: int, public_id: str, key: bytes, wrapped: bytes | None
+    ) -> Work:
         request = candidate.request
-        public_id = submission_id(now_ms)
-        key = self._vault.new_key()
-        cipher = ContentCipher(key)
-        month = month_of(now_ms)
         start_ms = max(now_ms, request.not_before_ms or 0)
         row = SubmissionRow(
             id=0,
@@ -158,8 +180,8 @@ class Admission:
             brand=candidate.brand,
             ref=candidate.ref,
             person=self._vault.person(request.to)[:PERSON_BYTES],
-            month=month,
-            key=self._vault.wrap(key, public_id, month),
+            month=month_of(now_ms),
+            key=wrapped,
             request=None,
             encoding="",
             parts=0,
@@ -168,11 +190,11 @@ class Admission:
             if request.valid_for_s is None
             else start_ms + round(timedelta(seconds=request.valid_for_s).total_seconds() * 1000),
         )
-        return Work(row, key, cipher, request, [])
+        return Work(row, key, ContentCipher(key), request, [])
 
     def _insert(self, work: Work) -> None:
         row = work.row
-        row.id = self._store.next_id(SubmissionRow)
+        work.number(self._store.next_id(SubmissionRow))
         row.request = work.seal("request", work.request.to_bytes())
         self._store.put_new(row)
         for number in range(1, row.parts + 1):
@@ -200,7 +222,8 @@ class Admission:
         }
 
     def _repeated(self, candidate: Candidate, work: Work) -> dict[str, Any]:
-        same = (work.request, work.row.category) == (candidate.request, candidate.category)
+        asked = work.request.asked()
+        same = (asked, work.row.category) == (candidate.request, candidate.category)
         if not same:
             raise DataError(
                 f"ref {candidate.ref!r} was already used for another content",

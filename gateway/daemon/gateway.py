@@ -18,6 +18,7 @@ from gateway.daemon.link import Link, connect_tcp
 from gateway.daemon.operator import Operator
 from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread
+from gateway.daemon.planning import Planner
 from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
@@ -123,7 +124,9 @@ def open_gateway(
     changes = Changes(store, vault, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
-    questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())
+    planner = Planner(admission, submissions, store, routing, operators)
+    asked = (changes, planner, records, proofs, state)
+    questions = Questions(pipeline, *asked, read or ThreadRead())
     return Gateway(
         settings,
         store,

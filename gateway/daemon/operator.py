@@ -173,7 +173,8 @@ class Operator:
         """
         expires_ms = work.row.expires_ms
         left_s = None if expires_ms is None else max(1, (expires_ms - now_ms) // 1000)
-        encoded = work.encoded(self.settings.default_alphabet)
+        encoded = work.encoded()
+        short_message, tlvs = encoded.body(number)
         sender = work.request.sender
         source_ton, source_npi, source = _source(sender)
         return SubmitSm(
@@ -187,7 +188,8 @@ class Operator:
             validity_period=_relative_time(left_s),
             registered_delivery=1,
             data_coding=encoded.data_coding,
-            short_message=encoded.parts[number - 1],
+            short_message=short_message,
+            tlvs=tlvs,
         )
 
     def _free(self) -> int:

@@ -67,6 +67,11 @@ class Parties:
             self._senders[brand, sender_id] = known
         return known
 
+    def substitutes(self, brand: str) -> bool:
+        """Whether a brand wants typographic characters replaced where that saves segments."""
+        company = self._settings.brands.get(brand)
+        return company is not None and company.substitute
+
     def windows(self, brand: str) -> tuple[WindowRule, ...]:
         """A brand's own hours."""
         return self._windows.get(brand, ())

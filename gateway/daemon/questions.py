@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.daemon.admin import Connection
     from gateway.daemon.commands import Changes
     from gateway.daemon.pipeline import Pipeline
+    from gateway.daemon.planning import Planner
     from gateway.daemon.proofs import Proofs
     from gateway.daemon.state import DaemonState
     from gateway.evidence.records import Records
@@ -34,6 +35,7 @@ _WAIT_MOST_S = 86_400.0
 _ROLES = {
     "status": Role.READ,
     "submit": Role.SUBMIT,
+    "plan": Role.SUBMIT,
     "messages.list": Role.READ,
     "messages.show": Role.READ,
     "messages.wait": Role.READ,
@@ -76,6 +78,7 @@ class Questions:
         self,
         pipeline: Pipeline,
         changes: Changes,
+        planner: Planner,
         records: Records,
         proofs: Proofs,
         state: DaemonState,
@@ -83,6 +86,7 @@ class Questions:
     ) -> None:
         self._pipeline = pipeline
         self._changes = changes
+        self._planner = planner
         self._records = records
         self._proofs = proofs
         self._state = state
@@ -114,6 +118,9 @@ class Questions:
                     "the daemon is stopping", hint="submit again when it is up, with the same ref"
                 )
             self._pipeline.command(Command(partial(self._changes.submit, args), reply))
+        elif name == "plan":
+            plan = partial(self._planner.plan, args)
+            self._pipeline.command(Command(lambda ms: plan(ms, trio.current_time()), reply))
         elif name == "messages.cancel":
             cancel = partial(self._changes.cancel, _id(args), connection.peer.name)
             self._pipeline.command(Command(cancel, reply))

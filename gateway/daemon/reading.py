@@ -35,6 +35,7 @@ _ARGUMENTS = frozenset(
 )
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_ALPHANUMERIC_MOST = 11
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9 ._&+-]{1,11}")
 #: An operator's relative validity period ends before 63 days in practice; ours does too.
 _VALID_FOR_MOST_S = 60 * 86400
@@ -132,7 +133,7 @@ class SubmissionReader:
             senders = self._brands[brand].senders if brand else ()
             if not senders:
                 raise DataError(
-                    "no sender given, and the brand has none",
+                    "from: no sender given, and the brand has none",
                     hint="give `from`, or set senders of the brand",
                     field="from",
                 )
@@ -143,15 +144,22 @@ class SubmissionReader:
             if 3 <= len(sender) <= 8:
                 return sender
             raise DataError(
-                f"{len(sender)} digits are no short code",
+                f"from: {len(sender)} digits are no short code",
                 hint="short codes have 3 to 8 digits; write a number with + and its country code",
+                field="from",
+            )
+        if len(sender) > _ALPHANUMERIC_MOST:
+            raise DataError(
+                f"from: {sender[:40]!r} has {len(sender)} characters; an alphanumeric sender has"
+                f" at most {_ALPHANUMERIC_MOST}",
+                hint="shorten it: GSM networks cut longer ones or refuse them (3GPP TS 23.040)",
                 field="from",
             )
         if not _ALPHANUMERIC.fullmatch(sender) or not any(c.isalpha() for c in sender):
             raise DataError(
-                "an alphanumeric sender has at most 11 letters, digits, spaces or ._&+-, one of"
-                " them a letter",
-                hint="GSM networks cut longer ones or refuse them (3GPP TS 23.040)",
+                "from: an alphanumeric sender has letters, digits, spaces or ._&+-, and at least"
+                " one letter",
+                hint="other characters do not reach every handset: leave them out",
                 field="from",
             )
         return sender

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigError
+from gateway.smpp.text import Coding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,23 +20,8 @@ class Routing:
     def __init__(
         self, routes: Sequence[RouteSettings], operators: Mapping[str, OperatorSettings]
     ) -> None:
-        """Check the routes against the operators.
-
-        Raises:
-            ConfigError: operators of one route read data_coding 0 differently. The segments of a
-                message are sealed when it is accepted, so fail-over may not change them.
-        """
-        self._routes = routes
-        self._alphabets: dict[tuple[str, ...], str] = {}
-        for number, route in enumerate(routes):
-            alphabets = {operators[name].default_alphabet for name in route.operators}
-            if len(alphabets) > 1:
-                raise ConfigError(
-                    "operators of one route must have the same default_alphabet",
-                    hint="give those with another one a route of their own",
-                    setting=f"routes[{number}].operators",
-                )
-            self._alphabets[route.operators] = alphabets.pop()
+        self.routes = routes
+        self._codings = {name: coding_of(settings) for name, settings in operators.items()}
 
     def operators(self, work: Work) -> tuple[str, ...]:
         """The names of the operators that may carry *work*, preferred first.
@@ -44,7 +30,7 @@ class Routing:
             ConfigError: no route fits.
         """
         request, row = work.request, work.row
-        for route in self._routes:
+        for route in self.routes:
             if route.fits(
                 to=request.to, sender=request.sender, brand=row.brand, category=row.category
             ):
@@ -55,6 +41,19 @@ class Routing:
             setting="routes",
         )
 
-    def alphabet(self, operators: tuple[str, ...]) -> str:
-        """What data_coding 0 means at the operators of a route."""
-        return self._alphabets[operators]
+    def coding(self, operators: tuple[str, ...]) -> Coding:
+        """How the operators of a route want text: all alike, the configuration is checked for it.
+
+        The segments of a message are sealed when it is accepted, so fail-over may not change them.
+        """
+        return self._codings[operators[0]]
+
+
+def coding_of(settings: OperatorSettings) -> Coding:
+    """Everything in an operator's settings that decides how a text becomes segments."""
+    return Coding(
+        default_alphabet=settings.default_alphabet,
+        national_tables=settings.national_tables,
+        packed=settings.gsm7_packing == "packed",
+        long_message=settings.long_message,
+    )

@@ -8,16 +8,18 @@ to come soon. Memory is bounded by the queue's limit plus `_IDLE_LIMIT`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
-from gateway.smpp.text import EncodedText, encode_text
+from gateway.smpp import substitution
+from gateway.smpp.substitution import Substitution
+from gateway.smpp.text import PLAIN, Coding, EncodedText, encode_text
 
 if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
@@ -40,6 +42,30 @@ class Request:
     urgent: bool = False
     not_before_ms: int | None = None
     valid_for_s: int | None = None
+    #: Characters replaced for the brand: `[character, by, [positions in the text as given]]`.
+    substituted: list[tuple[str, str, list[int]]] | None = None
+    #: What of `Coding` is not the default: the segments stay as accepted, whatever settings become.
+    coding: dict[str, Any] | None = field(default=None, compare=False)
+
+    def substitute(self, coding: Coding) -> None:
+        """Put plainer characters for those *coding* carries only at a price."""
+        self.text, made = substitution.substitute(self.text, coding)
+        if made:
+            self.substituted = [(each.character, each.by, list(each.at)) for each in made]
+
+    def asked(self) -> Request:
+        """The request as the submitter made it, before any substitution."""
+        if self.substituted is None:
+            return self
+        made = (Substitution(char, by, tuple(at)) for char, by, at in self.substituted)
+        return replace(self, text=substitution.original(self.text, made), substituted=None)
+
+    def keep_coding(self, coding: Coding) -> None:
+        """Remember how the text is encoded."""
+        if coding == PLAIN:
+            return
+        every = ((each.name, getattr(coding, each.name)) for each in fields(Coding))
+        self.coding = {name: value for name, value in every if value != getattr(PLAIN, name)}
 
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""
@@ -82,15 +108,23 @@ class Work:
         """The public `submission_id`."""
         return self.row.submission_id
 
-    def encoded(self, default_alphabet: str) -> EncodedText:
+    def encoded(self) -> EncodedText:
         """The text as segments; the same submission always gives the same octets."""
         if self._encoded is None:
-            self._encoded = encode_text(
-                self.request.text,
-                default_alphabet=default_alphabet,
-                reference=self.row.id & 0xFF,
-            )
+            kept = self.request.coding
+            coding = PLAIN
+            if kept is not None:
+                coding = Coding(
+                    **{**kept, "national_tables": tuple(kept.get("national_tables", ()))}
+                )
+            self._encoded = encode_text(self.request.text, coding, reference=self.row.id)
         return self._encoded
+
+    def number(self, row_id: int) -> None:
+        """Take the row's id, which is the reference that ties the parts of this text together."""
+        self.row.id = row_id
+        if self.row.parts > 1:
+            self._encoded = None
 
     def seal(self, name: str, content: bytes) -> bytes:
         """*content* encrypted under this submission's key, bound to its id and *name*."""

@@ -173,6 +173,10 @@ class Records:
             "to": request.get("to"),
             "from": request.get("sender"),
             "text": request.get("text"),
+            "substituted": [
+                {"character": character, "code": f"U+{ord(character):04X}", "by": by, "at": at}
+                for character, by, at in request.get("substituted") or ()
+            ],
             "encoding": row["encoding"],
             "operator": row["operator"],
             "submitted_at": to_seconds_text(row["submitted_ms"]),

@@ -29,6 +29,7 @@ NOWHERE: Final = "001"
 _SEPARATORS: Final = str.maketrans("", "", " -.()/\u00a0\u202f\u2011")
 _MAX_DIGITS: Final = 15  # ITU-T E.164 section 6
 _MIN_DIGITS: Final = 7
+_SHORT_CODE_MOST: Final = 6
 _LENGTHS: Final = re.compile(r"(\d+(,\d+)*)?")
 _HINT: Final = "write it in international form, as +34600111222"
 
@@ -144,6 +145,13 @@ class Numbering:
 def _not_a_number(compact: str, field: str) -> DataError:
     if not compact:
         return DataError(f"{field}: there is no number", hint=_HINT, field=field)
+    if compact.isascii() and compact.isdigit() and len(compact) <= _SHORT_CODE_MOST:
+        return DataError(
+            f"{field}: {len(compact)} digits are a short code, which receives no message",
+            hint="a recipient has a whole number with its country code, as +34600111222",
+            field=field,
+            reason="invalid_number",
+        )
     if compact.isascii() and compact.isdigit():
         return DataError(
             f"{field}: the number does not begin with + and a country code",

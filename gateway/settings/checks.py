@@ -96,6 +96,17 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
             "is not set: the bind goes out without one",
             'set it, or write password = "" if the operator wants none',
         )
+    if table.default_alphabet != "gsm7":
+        for setting, given in (
+            ("national_tables", bool(table.national_tables)),
+            ("gsm7_packing", table.gsm7_packing != "unpacked"),
+        ):
+            if given:
+                reading.problem(
+                    (*place, setting),
+                    f"is for GSM 7-bit text, and default_alphabet is {table.default_alphabet}",
+                    'leave it out, or set default_alphabet = "gsm7"',
+                )
     if table.bind == "transmitter":
         reading.warn(
             (*place, "bind"),
@@ -158,6 +169,7 @@ def references(raw: dict[str, object], reading: Reading) -> None:
                     reading.problem(
                         place, f"there is no {noun} {name!r}", nearest_hint(name, known)
                     )
+        _segmentation(number, route, operators, reading)
         for name, place in _names(route, "operators", ("routes", number, "operators")):
             used.add(name)
             if operators.get(name, {}).get("bind") == "receiver":
@@ -172,6 +184,35 @@ def references(raw: dict[str, object], reading: Reading) -> None:
                 ("operators", name),
                 "no route leads to it: it will be bound, and nothing will be sent through it",
                 f'name it in a route: operators = ["{name}"]',
+            )
+
+
+#: Settings that decide the segments of a text, and their defaults.
+SEGMENTATION: dict[str, object] = {
+    "default_alphabet": "gsm7",
+    "national_tables": [],
+    "gsm7_packing": "unpacked",
+    "long_message": "udh",
+}
+
+
+def _segmentation(
+    number: int,
+    route: dict[str, object],
+    operators: dict[str, dict[str, object]],
+    reading: Reading,
+) -> None:
+    """Segments are sealed when a message is accepted, so fail-over may not change them."""
+    place = ("routes", number, "operators")
+    named = [operators[name] for name, _ in _names(route, "operators", place) if name in operators]
+    for setting, default in SEGMENTATION.items():
+        values = [table.get(setting, default) for table in named]
+        lists = [value if isinstance(value, list) else [value] for value in values]
+        if any(value != lists[0] for value in lists):
+            reading.problem(
+                place,
+                f"operators of one route must have the same {setting}",
+                "give those with another one a route of their own",
             )
 
 

@@ -142,6 +142,19 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """true or false."""
+
+    def read(self, value: object, place: Place, reading: Reading) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(f"must be true or false, not {type_words(value)}", "without quotes")
+        return value
+
+    def words(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
 class Many:
     """A list of values of one kind; a single value counts as a list of one."""
 

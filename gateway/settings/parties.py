@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.settings import checks
-from gateway.settings.kinds import Choice, Many, TimeOfDay
+from gateway.settings.kinds import Choice, Many, Switch, TimeOfDay
 from gateway.settings.names import CATEGORIES, LINE, SENDER, URI, WEEKDAYS, Zone
 from gateway.settings.nested import Table, Tables
 from gateway.settings.reading import about
@@ -112,6 +112,14 @@ class Brand:
             "The senders it may use; none named = any.",
             Many(SENDER),
             example='["ACME"]',
+        ),
+    )
+    substitute: bool = field(
+        default=False,
+        metadata=about(
+            "Send ' for \u2019, - for \u2013, ... for \u2026 and the like where that takes fewer "
+            "segments; the record shows what was replaced.",
+            Switch(),
         ),
     )
     windows: tuple[Window, ...] = field(

@@ -200,6 +200,30 @@ class OperatorSettings:
         default="gsm7",
         metadata=about("What data_coding 0 means there.", Choice(("gsm7", "latin1", "ascii"))),
     )
+    national_tables: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Languages whose GSM 7-bit tables it carries, preferred first; used where they save "
+            "segments against UCS-2.",
+            Many(Choice(("spanish", "portuguese", "turkish"))),
+            sample='["spanish"]',
+        ),
+    )
+    gsm7_packing: str = field(
+        default="unpacked",
+        metadata=about(
+            "Whether a septet of GSM 7-bit text takes an octet, or eight take seven.",
+            Choice(("unpacked", "packed")),
+        ),
+    )
+    long_message: str = field(
+        default="udh",
+        metadata=about(
+            "How a text of several segments travels: udh and udh16 with a header of ours (8 or 16 "
+            "bits of reference), sar with TLVs, payload whole in message_payload.",
+            Choice(("udh", "udh16", "sar", "payload")),
+        ),
+    )
     dialect: str = field(
         default="generic",
         metadata=about("Its status codes and the words of its receipts.", DialectName()),

@@ -1,9 +1,11 @@
-"""Message text: which coding carries it, how it is cut into parts, and how octets read back.
+"""Message text: which coding carries it, and how it is cut into parts.
 
-A long text goes out as concatenated parts under an 8-bit user data header (3GPP TS 23.040 section
-9.2.3.24.1: 05 00 03 reference total number). Parts never begin or end inside a GSM escape pair or a
-surrogate pair. What a reader sees as one character (an emoji of several code points, a letter with
-its combining marks) stays in one part wherever one part can hold it.
+The operator's own alphabet is used if it carries the text, else a national language table it
+allows where that saves parts, else UCS-2. A long text goes out as concatenated parts under a user
+data header (3GPP TS 23.040 section 9.2.3.24.1 and .8), under SAR TLVs, or whole in
+message_payload. Parts never begin or end inside a GSM escape pair or a surrogate pair. What a
+reader sees as one character (an emoji of several code points, a letter with its combining marks)
+stays in one part wherever one part can hold it.
 """
 
 from __future__ import annotations
@@ -12,14 +14,37 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import DataError
-from gateway.smpp import graphemes, gsm7
+from gateway.smpp import cutting, national, septets, udh
+from gateway.smpp.consts import Tag
+from gateway.smpp.decoding import decode_text, strip_udh
+from gateway.smpp.national import Tables
+from gateway.smpp.pdu import Tlv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+__all__ = [
+    "DEFAULT_ALPHABETS",
+    "ENCODINGS",
+    "LONG_MESSAGES",
+    "MAX_PARTS",
+    "PLAIN",
+    "UDHI",
+    "Coding",
+    "EncodedText",
+    "decode_text",
+    "encode_text",
+    "not_carried",
+    "strip_udh",
+]
+
 MAX_PARTS: Final = 255
 UDHI: Final = 0x40
-_UDH_HEAD: Final = b"\x05\x00\x03"
+#: Octets of user data in one short message.
+_ROOM_BYTES: Final = 140
+#: Octets of a user data header that only concatenates, by the width of its reference.
+_HEADER_8: Final = 6
+_HEADER_16: Final = 7
 
 _LATIN1: Final = frozenset(map(chr, range(1, 0x100)))
 _ASCII: Final = frozenset(map(chr, range(1, 0x80)))
@@ -27,42 +52,99 @@ _ASCII: Final = frozenset(map(chr, range(1, 0x80)))
 
 @dataclass(frozen=True, slots=True)
 class _Encoding:
-    """What a coding carries, the octets it makes, and the units in a lone message or a part."""
+    """What a coding carries, and the octets it makes."""
 
     name: str
     data_coding: int
     alphabet: frozenset[str] | None  # None carries everything
     encode: Callable[[str], bytes]
     unit_bytes: int
-    lone_units: int
-    part_units: int
+    tables: Tables | None = None  # of 7-bit codings only
+    elements: bytes = b""  # that announce the tables
+
+    def room(self, header_bytes: int) -> int:
+        """How many units fit beside a header of that size."""
+        left = _ROOM_BYTES - header_bytes
+        return left * 8 // 7 if self.tables is not None else left // self.unit_bytes
 
 
-def _utf16(text: str) -> bytes:
-    return text.encode("utf-16-be")
+def _gsm7(tables: Tables) -> _Encoding:
+    alphabet = national.alphabet(tables)
+    characters, encode = alphabet.characters, alphabet.encode
+    return _Encoding(tables.name, 0, characters, encode, 1, tables, tables.elements)
 
 
 _ENCODINGS: Final = {
     encoding.name: encoding
     for encoding in (
-        _Encoding("gsm7", 0, gsm7.ALPHABET, gsm7.encode, 1, 160, 153),
-        _Encoding("ascii", 1, _ASCII, lambda text: text.encode("ascii"), 1, 140, 134),
-        _Encoding("latin1", 3, _LATIN1, lambda text: text.encode("latin-1"), 1, 140, 134),
-        _Encoding("ucs2", 8, None, _utf16, 2, 70, 67),
+        _gsm7(Tables()),
+        _Encoding("ascii", 1, _ASCII, lambda text: text.encode("ascii"), 1),
+        _Encoding("latin1", 3, _LATIN1, lambda text: text.encode("latin-1"), 1),
+        _Encoding("ucs2", 8, None, cutting.utf16, 2),
     )
+}
+#: Ways to use each language's tables, the most graceful first.
+_NATIONAL: Final = {
+    language: tuple(map(_gsm7, national.choices(language))) for language in national.LANGUAGES
 }
 #: What `default_alphabet` may say that data_coding 0 means at an operator.
 DEFAULT_ALPHABETS: Final = ("gsm7", "latin1", "ascii")
 ENCODINGS: Final = tuple(_ENCODINGS)
+#: How a text of several parts may travel.
+LONG_MESSAGES: Final = ("udh", "udh16", "sar", "payload")
+
+
+def _check_name(field: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise DataError(
+            f"{field}: {value!r} is not known", hint=f"one of {', '.join(known)}", field=field
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What an operator wants of text: everything that decides how a text becomes segments.
+
+    Raises:
+        DataError: a word that is not known, or two that exclude each other; `fields["field"]`
+            names the setting.
+    """
+
+    default_alphabet: str = "gsm7"
+    national_tables: tuple[str, ...] = ()
+    packed: bool = False
+    long_message: str = "udh"
+
+    def __post_init__(self) -> None:
+        _check_name("default_alphabet", self.default_alphabet, DEFAULT_ALPHABETS)
+        _check_name("long_message", self.long_message, LONG_MESSAGES)
+        for language in self.national_tables:
+            _check_name("national_tables", language, national.LANGUAGES)
+        if self.default_alphabet != "gsm7":
+            for field, given in (
+                ("national_tables", self.national_tables),
+                ("packed", self.packed),
+            ):
+                if given:
+                    raise DataError(
+                        f"{field}: only 7-bit text has it, and {self.default_alphabet} is not",
+                        hint="leave it out, or set the default alphabet to gsm7",
+                        field=field,
+                    )
+
+
+#: What most operators want.
+PLAIN: Final = Coding()
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """A text ready for `short_message`.
+    """A text ready for its `submit_sm`s.
 
-    `parts` are whole short_message values, header included; `part_units` says how many units each
-    uses of the `unit_limit` that one part can hold, and `units` is their sum. A unit is a septet
-    (gsm7), an octet (ascii, latin1) or a 16-bit unit (ucs2).
+    `parts` are the octets of each, user data header included; `part_units` says how many units each
+    uses of the `unit_limit` that one part can hold (of message_payload: that the operator's parts
+    can), and `units` is their sum. A unit is a septet (gsm7), an octet (ascii, latin1) or a 16-bit
+    unit (ucs2). `on_air` is how many short messages the handset gets.
     """
 
     encoding: str
@@ -72,48 +154,51 @@ class EncodedText:
     units: int
     part_units: tuple[int, ...]
     unit_limit: int
+    on_air: int = 1
+    long_message: str = ""  # how several parts travel; "" for one that needs none
+    reference: int = 0
+    tables: Tables | None = None
+
+    def body(self, number: int) -> tuple[bytes, tuple[Tlv, ...]]:
+        """`short_message` and the TLVs of part *number* (SMPP 3.4, 5.3.2.22 to .24 and .32)."""
+        part = self.parts[number - 1]
+        if self.long_message == "payload":
+            return b"", (Tlv(int(Tag.MESSAGE_PAYLOAD), part),)
+        if self.long_message == "sar":
+            return part, (
+                Tlv(int(Tag.SAR_MSG_REF_NUM), (self.reference & 0xFFFF).to_bytes(2, "big")),
+                Tlv(int(Tag.SAR_TOTAL_SEGMENTS), bytes((len(self.parts),))),
+                Tlv(int(Tag.SAR_SEGMENT_SEQNUM), bytes((number,))),
+            )
+        return part, ()
 
 
 def encode_text(
     text: str,
+    coding: Coding = PLAIN,
     *,
-    default_alphabet: str = "gsm7",
     reference: int = 0,
     encoding: str | None = None,
 ) -> EncodedText:
-    """Encode *text*, in one part if it fits, else in parts under header reference *reference*.
+    """Encode *text* as *coding* asks, in one part if it fits.
 
-    The operator's default alphabet (data_coding 0) is used if it carries the text, else UCS-2
-    (data_coding 8, surrogate pairs as UTF-16). *encoding* forces one of `ENCODINGS` instead. Only
-    the low eight bits of *reference* go into the header.
+    *encoding* forces one of `ENCODINGS`. *reference* ties the parts of one message together; as
+    many of its low bits are used as the method has room for.
 
     Raises:
         DataError: empty text, a character that the coding does not carry, a NUL, half a surrogate
-            pair, or more than 255 parts; `fields["field"]` is "text". An unknown alphabet or
-            encoding, with the field of that name.
+            pair, or more than 255 parts; `fields["field"]` is "text". An unknown encoding, with
+            the field of that name.
     """
-    _check_name("default_alphabet", default_alphabet, DEFAULT_ALPHABETS)
     if encoding is not None:
         _check_name("encoding", encoding, ENCODINGS)
     _check_characters(text)
-    chosen = _choose(text, default_alphabet, encoding)
-    # data_coding 0 when the text is in the operator's own alphabet, the number of the coding else.
-    data_coding = 0 if chosen.name == default_alphabet else chosen.data_coding
-    data = chosen.encode(text)
-    units = len(data) // chosen.unit_bytes
-    if units <= chosen.lone_units:
-        return EncodedText(chosen.name, data_coding, 0, (data,), units, (units,), chosen.lone_units)
-    pieces = _split(text, data, chosen)
-    header = _UDH_HEAD + bytes((reference & 0xFF, len(pieces)))
-    return EncodedText(
-        chosen.name,
-        data_coding,
-        UDHI,
-        tuple(header + bytes((n,)) + piece for n, piece in enumerate(pieces, 1)),
-        units,
-        tuple(len(piece) // chosen.unit_bytes for piece in pieces),
-        chosen.part_units,
-    )
+    chosen = _choose(text, coding.default_alphabet, encoding)
+    if encoding is None and chosen.name == "ucs2" and coding.national_tables:
+        best = _best_national(text, coding, reference)
+        if best is not None:
+            return best
+    return _build(text, chosen, coding, reference)
 
 
 def not_carried(text: str, alphabet: str) -> tuple[str, ...]:
@@ -123,65 +208,6 @@ def not_carried(text: str, alphabet: str) -> tuple[str, ...]:
     if known is None:
         return ()
     return tuple(dict.fromkeys(char for char in text if char not in known))
-
-
-def decode_text(
-    data: bytes, data_coding: int, *, default_alphabet: str = "gsm7", udh: bool = False
-) -> str:
-    """The text of one short_message; never raises. What cannot be read becomes U+FFFD.
-
-    *udh* says that the octets begin with a user data header, which is left out; a header longer
-    than the message is no header. Octets of binary codings (2, 4) are shown as Latin-1, which loses
-    nothing. Codings above 0x0F follow 3GPP TS 23.038 section 4 (message class, message waiting).
-    """
-    if udh:
-        data = strip_udh(data)
-    codec = _CODECS.get(data_coding) or _codec_of_group(data_coding)
-    if codec == "default":
-        codec = {"latin1": "latin-1", "ascii": "ascii"}.get(default_alphabet, "gsm7")
-    if codec == "gsm7":
-        return gsm7.decode(data)
-    return data.decode(codec, "replace")
-
-
-def strip_udh(data: bytes) -> bytes:
-    """*data* without the user data header that its first octet measures, if it has room for one."""
-    return data[data[0] + 1 :] if data and data[0] < len(data) else data
-
-
-#: data_coding -> Python codec (SMPP 3.4 section 5.2.19).
-_CODECS: Final = {
-    0: "default",
-    1: "ascii",
-    2: "latin-1",
-    3: "latin-1",
-    4: "latin-1",
-    5: "shift_jis",
-    6: "iso8859_5",
-    7: "iso8859_8",
-    8: "utf-16-be",
-    10: "iso2022_jp",
-    13: "euc_jp",
-    14: "euc_kr",
-}
-
-
-def _codec_of_group(data_coding: int) -> str:
-    group = data_coding & 0xF0
-    if group == 0xE0:  # message waiting, UCS-2
-        return "utf-16-be"
-    if group == 0xF0:  # message class; bit 2 says 8-bit data
-        return "latin-1" if data_coding & 0x04 else "gsm7"
-    if group < 0x80:  # general group, bits 3 and 2 are the alphabet
-        return ("gsm7", "latin-1", "utf-16-be", "latin-1")[data_coding >> 2 & 3]
-    return "gsm7"  # message waiting in the default alphabet, and what is reserved
-
-
-def _check_name(field: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise DataError(
-            f"{field}: {value!r} is not known", hint=f"one of {', '.join(known)}", field=field
-        )
 
 
 def _check_characters(text: str) -> None:
@@ -227,73 +253,105 @@ def _choose(text: str, default_alphabet: str, wanted: str | None) -> _Encoding:
     return _ENCODINGS[wanted]
 
 
-def _split(text: str, data: bytes, encoding: _Encoding) -> list[bytes]:
-    """Cut into pieces of at most `part_units` units each."""
-    limit_units = MAX_PARTS * encoding.part_units
-    pieces: list[bytes] = []
-    if len(data) <= limit_units * encoding.unit_bytes:
-        if encoding.name == "ucs2":
-            pieces = (
-                _split_clusters(text, encoding.part_units)
-                if graphemes.joins(text)
-                else _split_utf16(data, encoding.part_units * 2)
-            )
-        else:
-            pieces = _split_octets(data, encoding.part_units, escapes=encoding.name == "gsm7")
-    if not 0 < len(pieces) <= MAX_PARTS:
-        units = len(data) // encoding.unit_bytes
+def _best_national(text: str, coding: Coding, reference: int) -> EncodedText | None:
+    """The national table that needs fewest parts, if fewer than UCS-2; None if none does."""
+    best = None
+    fewest = _parts_needed(text, _ENCODINGS["ucs2"], coding)
+    for language in coding.national_tables:
+        for candidate in _NATIONAL[language]:
+            assert candidate.alphabet is not None
+            if not candidate.alphabet.issuperset(text):
+                continue
+            needed = _parts_needed(text, candidate, coding)
+            if needed < fewest:
+                best, fewest = candidate, needed
+    return None if best is None else _build(text, best, coding, reference)
+
+
+def _layout(encoding: _Encoding, long_message: str) -> tuple[int, int]:
+    """Octets of the header of a lone message, and of each of several parts.
+
+    An operator that turns SAR TLVs or message_payload into parts makes their headers itself; room
+    is left for its widest under SAR, where the cuts are ours.
+    """
+    tables = len(encoding.elements)
+    part = _HEADER_16 if long_message in ("udh16", "sar") else _HEADER_8
+    return (tables + 1 if tables else 0), part + tables
+
+
+def _parts_needed(text: str, encoding: _Encoding, coding: Coding) -> int:
+    """How many parts; more than `MAX_PARTS` where it cannot be done."""
+    data = encoding.encode(text)
+    lone, part = _layout(encoding, coding.long_message)
+    if len(data) // encoding.unit_bytes <= encoding.room(lone):
+        return 1
+    if encoding.elements and coding.long_message in ("sar", "payload"):
+        return MAX_PARTS + 1  # the header would be the operator's, and the tables stand in ours
+    room = encoding.room(part)
+    if len(data) // encoding.unit_bytes > MAX_PARTS * room:
+        return MAX_PARTS + 1
+    return len(_cut(text, data, encoding, coding, room))
+
+
+def _cut(text: str, data: bytes, encoding: _Encoding, coding: Coding, room: int) -> list[bytes]:
+    if encoding.unit_bytes == 2:
+        return cutting.cut_utf16(text, data, room)
+    seven = encoding.tables is not None
+    return cutting.cut_octets(data, room, escapes=seven, packed=seven and coding.packed)
+
+
+def _build(text: str, encoding: _Encoding, coding: Coding, reference: int) -> EncodedText:
+    data = encoding.encode(text)
+    units = len(data) // encoding.unit_bytes
+    # data_coding 0 when the text is in the operator's own alphabet, the number of the coding else.
+    data_coding = 0 if encoding.name == coding.default_alphabet else encoding.data_coding
+    method = coding.long_message
+    lone, part = _layout(encoding, method)
+    packed = coding.packed and encoding.tables is not None
+    elements = encoding.elements
+    esm_class = UDHI if elements else 0
+    limit = encoding.room(lone)
+    if units <= limit:
+        octets = _with_header(udh.header(elements), data, packed=packed)
+        single = (encoding.name, data_coding, esm_class, (octets,), units, (units,), limit)
+        return EncodedText(*single, tables=encoding.tables)
+    limit = encoding.room(part)
+    # Before anything is cut, so that a text of megabytes costs nothing.
+    pieces = _cut(text, data, encoding, coding, limit) if units <= MAX_PARTS * limit else []
+    on_air = len(pieces)
+    if not 0 < on_air <= MAX_PARTS:
         raise DataError(
             f"text: {units} units of {encoding.name} need more than {MAX_PARTS} parts",
-            hint=f"shorten it to {limit_units} units or less",
+            hint=f"shorten it to {MAX_PARTS * limit} units or less",
             field="text",
             units=units,
         )
-    return pieces
+    if method == "payload":
+        pieces = [data]
+    parts = []
+    for number, piece in enumerate(pieces, 1):
+        head = b""
+        if method in ("udh", "udh16"):
+            told = udh.concatenated(reference, on_air, number, wide=method == "udh16")
+            head, esm_class = udh.header(told + elements), UDHI
+        parts.append(_with_header(head, piece, packed=packed))
+    return EncodedText(
+        encoding.name,
+        data_coding,
+        esm_class,
+        tuple(parts),
+        units,
+        tuple(len(piece) // encoding.unit_bytes for piece in pieces),
+        limit,
+        on_air,
+        method,
+        reference,
+        encoding.tables,
+    )
 
 
-def _split_octets(data: bytes, room: int, *, escapes: bool) -> list[bytes]:
-    """One unit per octet; an escape and what it escapes stay together, and so do CR LF."""
-    pieces: list[bytes] = []
-    start = 0
-    while len(data) - start > room:
-        end = start + room
-        if (escapes and data[end - 1] == gsm7.ESCAPE) or data[end - 1 : end + 1] == b"\r\n":
-            end -= 1
-        pieces.append(data[start:end])
-        start = end
-    pieces.append(data[start:])
-    return pieces
-
-
-def _split_utf16(data: bytes, room_bytes: int) -> list[bytes]:
-    """For text of single code points, the usual case: surrogate pairs stay together."""
-    pieces: list[bytes] = []
-    start = 0
-    while len(data) - start > room_bytes:
-        end = start + room_bytes
-        if 0xD8 <= data[end - 2] <= 0xDB:
-            end -= 2
-        pieces.append(data[start:end])
-        start = end
-    pieces.append(data[start:])
-    return pieces
-
-
-def _split_clusters(text: str, room: int) -> list[bytes]:
-    """UTF-16 units; a cluster is cut, between its code points, only if no part can hold it."""
-    pieces: list[str] = []
-    piece, used = "", 0
-    for cluster in graphemes.clusters(text):
-        for atom in (cluster,) if _utf16_units(cluster) <= room else cluster:
-            units = _utf16_units(atom)
-            if used + units > room:
-                pieces.append(piece)
-                piece, used = "", 0
-            piece += atom
-            used += units
-    pieces.append(piece)
-    return [_utf16(piece) for piece in pieces]
-
-
-def _utf16_units(text: str) -> int:
-    return len(text) + sum(char > "\uffff" for char in text)
+def _with_header(head: bytes, data: bytes, *, packed: bool) -> bytes:
+    if not packed:
+        return head + data
+    most = max(_ROOM_BYTES - len(head), len(data))
+    return head + septets.pack(data, header_bytes=len(head), most_bytes=most)

@@ -84,6 +84,22 @@ def test_submit_answers_with_the_documented_object(site: Site) -> None:
     assert (answer["encoding"], answer["segments"]) == ("gsm7", 1)
 
 
+def test_a_dry_run_tells_the_same_and_leaves_no_trace(site: Site) -> None:
+    before = site.acuse("ledger", "head", "--json").json()["size"]
+    ran = submit(site, "--dry-run", text="Su factura del día 5 vence el lunes: 20 €. " * 3)
+    assert ran.code == 0, ran.err
+    plan = ran.json()
+    assert set(plan) >= (SUBMIT_KEYS - {"submission_id"})
+    assert (plan["operator"], plan["encoding"], plan["segments"]) == ("movistar", "ucs2", 2)
+    assert [character["code"] for character in plan["characters"]] == ["U+00ED"]
+    assert plan["without_them"]["segments"] == 1
+    page = site.acuse("submit", "--to", NUMBER, "--text", "Son 20 €", "--dry-run")
+    assert page.code == 0
+    assert "would be" in page.out
+    assert "costs 2" in page.out
+    assert site.acuse("ledger", "head", "--json").json()["size"] == before
+
+
 def test_submit_and_wait_gives_the_record_of_a_delivered_message(site: Site) -> None:
     answer = delivered(site)
     assert answer["state"] == "delivered"

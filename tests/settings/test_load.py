@@ -549,3 +549,64 @@ def test_any_value_gives_settings_or_a_config_error(
     path = written(tmp_path_factory.getbasetemp(), text)
     with contextlib.suppress(ConfigError):
         assert isinstance(load_settings(path), Settings)
+
+
+SECOND = """
+[operators.vodafone]
+host = "127.0.0.2"
+system_id = "acme02"
+password = "secret"
+receipt_means = "handset"
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("default_alphabet", 'default_alphabet = "latin1"'),
+        ("national_tables", 'national_tables = ["spanish"]'),
+        ("gsm7_packing", 'gsm7_packing = "packed"'),
+        ("long_message", 'long_message = "sar"'),
+    ],
+)
+def test_operators_of_one_route_cut_texts_alike(tmp_path: Path, setting: str, line: str) -> None:
+    text = changed('operators = ["movistar"]', 'operators = ["movistar", "vodafone"]')
+    found = problems(written(tmp_path, f"{text}{SECOND}{line}"))
+    problem = found["routes[0].operators"]
+    assert setting in problem.message
+    assert "route of their own" in str(problem.hint)
+    both = text.replace('system_id = "acme01"', f'system_id = "acme01"\n{line}')
+    load_settings(written(tmp_path, f"{both}{SECOND}{line}"))
+
+
+def test_one_table_and_a_list_of_one_are_the_same(tmp_path: Path) -> None:
+    text = under_movistar('national_tables = "spanish"')
+    text = text.replace('operators = ["movistar"]', 'operators = ["movistar", "vodafone"]')
+    load_settings(written(tmp_path, f'{text}{SECOND}national_tables = ["spanish"]'))
+
+
+@pytest.mark.parametrize("line", ['national_tables = ["spanish"]', 'gsm7_packing = "packed"'])
+def test_what_is_for_seven_bits_needs_seven_bits(tmp_path: Path, line: str) -> None:
+    text = under_movistar(f'default_alphabet = "latin1"\n{line}')
+    (name,) = problems(written(tmp_path, text))
+    assert name == f"operators.movistar.{line.split(' ')[0]}"
+
+
+def test_a_language_without_tables_here_is_refused(tmp_path: Path) -> None:
+    found = problems(written(tmp_path, under_movistar('national_tables = ["hindi"]')))
+    assert "'hindi'" in found["operators.movistar.national_tables[0]"].message
+
+
+def test_a_brand_asks_for_substitution_with_true_or_false(tmp_path: Path) -> None:
+    brand = "\n[brands.acme]\nsubstitute = "
+    assert load_settings(written(tmp_path, f"{MINIMAL}{brand}true")).brands["acme"].substitute
+    found = problems(written(tmp_path, f'{MINIMAL}{brand}"yes"'))
+    assert "true or false" in found["brands.acme.substitute"].message
+
+
+def test_a_sender_of_twelve_letters_is_refused(tmp_path: Path) -> None:
+    text = f'{MINIMAL}\n[brands.acme]\nsenders = ["TWELVELETTER"]\n'
+    found = problems(written(tmp_path, text))
+    assert "at most 11" in str(found["brands.acme.senders[0]"].hint)
+    found = problems(written(tmp_path, f'{MINIMAL}\n[senders.TWELVELETTER]\nkind = "alphanumeric"'))
+    assert any("TWELVELETTER" in name for name in found)

@@ -14,6 +14,7 @@ from gateway.smpp import graphemes, gsm7
 from gateway.smpp.text import (
     DEFAULT_ALPHABETS,
     ENCODINGS,
+    Coding,
     EncodedText,
     decode_text,
     encode_text,
@@ -50,13 +51,13 @@ def read_back(encoded: EncodedText, default_alphabet: str) -> str:
 @given(texts | gsm_texts | long_texts, st.sampled_from(DEFAULT_ALPHABETS))
 @PROPERTY
 def test_a_text_reads_back_as_it_was_written(text: str, default_alphabet: str) -> None:
-    assert read_back(encode_text(text, default_alphabet=default_alphabet), default_alphabet) == text
+    assert read_back(encode_text(text, Coding(default_alphabet)), default_alphabet) == text
 
 
 @given(long_texts, st.sampled_from(DEFAULT_ALPHABETS), st.integers(0, 255))
 @PROPERTY
 def test_every_part_fits_and_is_numbered(text: str, default_alphabet: str, reference: int) -> None:
-    encoded = encode_text(text, default_alphabet=default_alphabet, reference=reference)
+    encoded = encode_text(text, Coding(default_alphabet), reference=reference)
     lone, beside_header = {"gsm7": (160, 153), "ucs2": (140, 134)}.get(encoded.encoding, (140, 134))
     total = len(encoded.parts)
     if total == 1:
@@ -122,14 +123,14 @@ def test_an_emoji_moves_just_so_beside_characters_of_several_code_points() -> No
 
 def test_cr_lf_at_the_edge_stays_together() -> None:
     assert encode_text("x" * 152 + "\r\n" + "y" * 20).part_units == (152, 22)
-    assert encode_text("x" * 133 + "\r\n" + "y" * 9, default_alphabet="latin1").part_units == (
+    assert encode_text("x" * 133 + "\r\n" + "y" * 9, Coding("latin1")).part_units == (
         133,
         11,
     )
 
 
 def test_an_escape_code_in_ascii_is_a_character_like_any_other() -> None:
-    assert encode_text("\x1b" * 141, default_alphabet="ascii").part_units == (134, 7)
+    assert encode_text("\x1b" * 141, Coding("ascii")).part_units == (134, 7)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_an_escape_code_in_ascii_is_a_character_like_any_other() -> None:
 def test_the_default_alphabet_carries_what_it_can_and_ucs2_the_rest(
     text: str, default_alphabet: str, encoding: str, data_coding: int, units: int
 ) -> None:
-    encoded = encode_text(text, default_alphabet=default_alphabet)
+    encoded = encode_text(text, Coding(default_alphabet))
     assert (encoded.encoding, encoded.data_coding, encoded.units, encoded.esm_class) == (
         encoding,
         data_coding,
@@ -171,7 +172,7 @@ def test_the_default_alphabet_carries_what_it_can_and_ucs2_the_rest(
 def test_an_encoding_that_is_asked_for_is_used(
     encoding: str, default_alphabet: str, data_coding: int, octets: str
 ) -> None:
-    encoded = encode_text("ña", encoding=encoding, default_alphabet=default_alphabet)
+    encoded = encode_text("ña", Coding(default_alphabet), encoding=encoding)
     assert encoded.encoding == encoding
     assert encoded.data_coding == data_coding
     assert encoded.parts == (bytes.fromhex(octets),)
@@ -189,8 +190,7 @@ def test_an_encoding_that_is_asked_for_is_used(
         ("я" * (255 * 67 + 1), {}, "text", "17086 units of ucs2"),
         ("año", {"encoding": "ascii"}, "text", "U+00F1"),
         ("x", {"encoding": "utf8"}, "encoding", "'utf8'"),
-        ("x", {"default_alphabet": "ucs2"}, "default_alphabet", "'ucs2'"),
-        ("x", {"encoding": "gsm7", "default_alphabet": "latin1"}, "encoding", "latin1"),
+        ("x", {"encoding": "gsm7", "coding": Coding("latin1")}, "encoding", "latin1"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_a_way_out(
