@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from gateway.daemon.roles import peer_of, role_of
-from gateway.errors import AcuseError, ConfigError, TryAgain, UsageError
+from gateway.errors import AcuseError, ConfigError, DataError, TryAgain, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,7 @@ OUTSTANDING_MOST = 1024
 #: A peer that takes nothing for so long while answers wait is dropped.
 SLOW_READER_S = 30.0
 _READ_BYTES = 65_536
+_EXAMPLE = '{"v":1,"id":1,"cmd":"status","args":{}}'
 
 
 def open_socket(path: Path, group: str | None) -> socket.socket:
@@ -230,33 +231,52 @@ class Connection:
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        request = _loads(line)
-    except (ValueError, RecursionError):
-        raise UsageError(
-            "a line is not JSON",
-            hint='one object per line: {"v":1,"id":1,"cmd":"status","args":{}}',
-        ) from None
+        request = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise _no_request(line) from None
     if not isinstance(request, dict) or not isinstance(request.get("cmd"), str):
-        raise UsageError(
-            "a request is an object with cmd", hint='{"v":1,"id":1,"cmd":"status","args":{}}'
-        )
+        raise UsageError("a request is an object with cmd", hint=_EXAMPLE)
+    number = request.get("id")
+    if not isinstance(number, str | int | None):
+        request["id"] = None
+        raise UsageError("id must be a whole number or a text", hint=_EXAMPLE)
     if request.get("v") != 1:
-        raise UsageError(
-            f"protocol version {request.get('v')!r} is not spoken here", hint='send "v":1'
-        )
+        raise UsageError("this protocol version is not spoken here", hint='send "v":1')
     if not isinstance(request.setdefault("args", {}), dict):
         raise UsageError("args must be an object", hint='{"args":{}}')
     return request
 
 
-def _loads(line: bytes) -> object:
-    """The value of a line. What orjson refuses gets a second reading: a lone surrogate is valid
-    JSON, and its submitter is told which field holds it.
+def _no_request(line: bytes) -> AcuseError:
+    """Why a line cannot be read. Half of a surrogate pair is JSON, but no text in any encoding: its
+    sender is told which argument holds it.
     """
+    request: object = None
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return json.loads(line)
+        request = json.loads(line)
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        args = request.get("args") if isinstance(request, dict) else None
+        field = next((name for name, value in _texts(args) if not _is_text(value)), "a value")
+        field = field if _is_text(field) else "a name"
+        return DataError(
+            f"{field} holds half of a surrogate pair",
+            hint="send the whole character, in UTF-8 or as two \\u escapes",
+            field=field,
+        )
+    except (ValueError, RecursionError):
+        pass
+    return UsageError("a line is not JSON", hint=f"one object per line: {_EXAMPLE}")
+
+
+def _texts(args: object) -> list[tuple[str, str]]:
+    if not isinstance(args, dict):
+        return []
+    return [(name, value) for name, value in args.items() if isinstance(value, str)]
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _line(answer: Mapping[str, Any]) -> bytes:

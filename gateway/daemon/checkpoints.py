@@ -41,6 +41,11 @@ class Checkpoints:
         self._grown_since_s = min(self._grown_since_s, now_s)
         return grown >= self._every or now_s >= self._grown_since_s + self._every_s
 
+    def grew(self, now_s: float) -> None:
+        """A commit is done: the log is to be signed `every_s` from now, even if it is the last."""
+        if self._store.size > self._store.checkpoint_size:
+            self._grown_since_s = min(self._grown_since_s, now_s)
+
     def wake_s(self) -> float:
         """When the next checkpoint is due if nothing else happens."""
         return self._grown_since_s + self._every_s

@@ -127,6 +127,7 @@ class Changes:
         key, month = self._vault.new_key(), month_of(now_ms)
         row_id = self._store.next_id(OptoutRow)
         owner = f"optout:{row_id}"
+        wrapped = self._vault.wrap(key, owner, month)  # may fail: before anything is written
         seq = self._sealer.log_event(
             "x.OptOut",
             now_ms,
@@ -145,7 +146,7 @@ class Changes:
                 source=source,
                 seq=seq,
                 month=month,
-                key=self._vault.wrap(key, owner, month),
+                key=wrapped,
                 number=ContentCipher(key).seal(owner, "number", number.encode()),
             )
         )

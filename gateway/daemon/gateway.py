@@ -15,6 +15,7 @@ from gateway.daemon.commands import Changes
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.link import Link, connect_tcp
+from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
 from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread
@@ -159,6 +160,9 @@ def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
     fresh = store.size == 0
     if fresh and not vault.has(PERSON_KEY):
         vault.make(PERSON_KEY)
+    month = month_of(guarded.now_ms())
+    if store.last_month() == month:
+        vault.require(month)  # a lost key must not be replaced by a new one in passing
     seed = _log_seed(settings, vault, fresh=fresh)
     if fresh:
         log.info(

@@ -189,10 +189,10 @@ class Pipeline:
     async def _batch(self) -> None:
         now_ms, now_s = self.clock.now_ms(), trio.current_time()
         self._began_s = now_s
-        self._tell_clock_step(now_ms)
         signings, self._signings = self._signings, []
         if signings or self._checkpoints.due(now_s):
-            self._checkpoints.make(now_ms)
+            self._checkpoints.make(now_ms)  # before anything is added: only what is durable
+        self._tell_clock_step(now_ms)
         self._dispatcher.refill(now_ms)
         self._responses.close_overdue(now_ms)
         commands, arrivals = self._take(now_ms, now_s)
@@ -203,6 +203,7 @@ class Pipeline:
             await self._offload(self._store.commit)
             self.commit_s = trio.current_time() - started
             self.batch_size = len(commands) + len(arrivals)
+            self._checkpoints.grew(now_s)
         self._tell(commands, arrivals)
         for signed in signings:
             signed()

@@ -108,6 +108,9 @@ class Records:
                 hint=f"known are {', '.join(sorted(_FILTERS))}",
                 field=unknown[0],
             )
+        for name in ("state", "operator", "to", "brand", "since", "until"):
+            if not isinstance(given.get(name), str | None):
+                raise DataError(f"{name} must be text", hint="put it in quotes", field=name)
         filters: dict[str, Any] = {k: given.get(k) for k in ("operator", "brand")}
         state = given.get("state")
         if state is not None and state not in set(State):
@@ -116,8 +119,11 @@ class Records:
             )
         filters["state"] = state
         limit = given.get("limit")
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise DataError("limit must be 1 or more", hint="leave it out for all", field="limit")
+        whole = isinstance(limit, int) and not isinstance(limit, bool)
+        if limit is not None and not (whole and 1 <= limit < 1 << 53):
+            raise DataError(
+                "limit must be a whole number from 1", hint="leave it out for all", field="limit"
+            )
         filters["limit"] = limit
         for name in ("since", "until"):
             if given.get(name) is not None:

@@ -149,6 +149,14 @@ class Vault:
             )
         return key
 
+    def require(self, month: str) -> None:
+        """Make sure that the KEK of *month* is there and usable.
+
+        Raises:
+            StorageError: it is not.
+        """
+        self._load_kek(month, create=False)
+
     def _load_kek(self, month: str, *, create: bool) -> AESGCM:
         if not _MONTH.fullmatch(month):
             raise StorageError(

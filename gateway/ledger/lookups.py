@@ -50,6 +50,14 @@ class Lookups:
         """The submission with that public id."""
         return next(iter(self._rows(SubmissionRow, "submission_id=?", (submission_id,))), None)
 
+    def last_month(self) -> str | None:
+        """The retention month of the latest submission."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT month FROM submissions ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     def open_ids(self, state: str, *, due_ms: int, after_id: int = 0, limit: int) -> list[int]:
         """Row ids of open submissions of a state that are due, soonest due first."""
         with storage_errors(self.path):

@@ -164,7 +164,12 @@ class Store(Lookups):
 
     def remove_optout(self, row_id: int) -> None:
         """Take an opt-out away with the batch."""
-        self._removed_optouts.append((row_id,))
+        fresh = self._new[OptoutRow]
+        kept = [row for row in fresh if row.id != row_id]
+        if len(kept) < len(fresh):
+            self._new[OptoutRow] = kept  # it was never written
+        else:
+            self._removed_optouts.append((row_id,))
         self.optout_changes += 1
 
     # -- the batch -----------------------------------------------------------------------------
@@ -191,6 +196,8 @@ class Store(Lookups):
                     "INSERT OR REPLACE INTO checkpoints (size, made_ms, note) VALUES (?,?,?)",
                     self._checkpoints,
                 )
+            if self._removed_optouts:  # first: the same person may be added again in this batch
+                run("DELETE FROM optouts WHERE id=?", self._removed_optouts)
             for kind, rows in self._new.items():
                 if rows:
                     statement, values = INSERT[kind]
@@ -204,8 +211,6 @@ class Store(Lookups):
                     "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
                     self._parties.items(),
                 )
-            if self._removed_optouts:
-                run("DELETE FROM optouts WHERE id=?", self._removed_optouts)
         return True
 
     def commit(self) -> None:
