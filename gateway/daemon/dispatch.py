@@ -113,9 +113,7 @@ class Dispatcher:
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
         if self._backlog and self._ready < _READY_LOW:
-            page = self._store.open_ids(
-                State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE
-            )
+            page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
                 self._cursor = row_id
                 self._push(self._works.get(row_id))

@@ -12,8 +12,10 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
+from gateway.daemon.inbound import Inbound
 from gateway.daemon.link import Link, connect_tcp
 from gateway.daemon.operator import Operator
+from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.proofs import Proofs
@@ -32,6 +34,7 @@ from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
 from gateway.policy.calendar import use_pinned_zones
+from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
@@ -96,7 +99,10 @@ def open_gateway(
     submissions = SubmissionReader(settings.brands, book.numbering)
     admission = Admission(book, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
-    receipts = Receipts(store, vault, works, sealer, parties.profiles)
+    optouts = Optouts(store, vault, sealer)
+    keywords = load_keywords(config_directory() / "keywords.toml")
+    inbound = Inbound(store, vault, works, sealer, optouts, keywords, book.numbering)
+    receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
     checkpoints = Checkpoints(
@@ -110,13 +116,17 @@ def open_gateway(
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
     unknown = _boot(settings, book, ledger, sealer, works, responses)
+    inbound.load(operators)
+    receipts.load(operators, ledger.clock.now_ms())
+    if store.flush():
+        store.commit()
     reader = Reader(store.path)
     name = settings.gateway.name
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
     changed = (works, sealer, admission, dispatcher, submissions)
-    changes = Changes(store, vault, *changed, max_queued=most)
+    changes = Changes(optouts, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())

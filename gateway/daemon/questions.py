@@ -240,7 +240,10 @@ def _messages(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, A
 
 
 def _receipts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    return records.receipts(args)
+    given = dict(args)
+    if given.pop("orphans", False):
+        return records.orphans(given)
+    return records.receipts(given)
 
 
 def _optouts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

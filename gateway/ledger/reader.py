@@ -176,6 +176,27 @@ class Reader:
             )
         )
 
+    def replies(self, submission: int) -> list[dict[str, Any]]:
+        """Rows of what its recipient answered to a submission, in order of arrival."""
+        return list(
+            self._query(
+                "SELECT * FROM inbound WHERE submission=:id ORDER BY id", {"id": submission}
+            )
+        )
+
+    def orphans(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Rows of receipts tied to nothing, newest first; filters as of `submissions`."""
+        conditions = ["submission IS NULL"]
+        for name, condition in _ORPHAN_CONDITIONS.items():
+            if filters.get(name) is not None:
+                conditions.append(condition)
+        limit = filters.get("limit")
+        return self._query(
+            f"SELECT * FROM receipts WHERE {' AND '.join(conditions)}"
+            " ORDER BY id DESC LIMIT :limit",
+            {**filters, "limit": -1 if limit is None else limit},
+        )
+
     def count_open(self) -> dict[str, int]:
         """How many open submissions there are of each state."""
         rows = self._query(
@@ -224,4 +245,9 @@ _CONDITIONS = {
     "person": "id IN (SELECT id FROM submissions WHERE person=:person)",
     "since_ms": "submitted_ms>=:since_ms",
     "until_ms": "submitted_ms<:until_ms",
+}
+_ORPHAN_CONDITIONS = {
+    "operator": "operator=:operator",
+    "since_ms": "received_ms>=:since_ms",
+    "until_ms": "received_ms<:until_ms",
 }
