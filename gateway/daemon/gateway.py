@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random as randomness
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gateway import __version__
@@ -13,6 +14,7 @@ from gateway.daemon.commands import Changes
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
+from gateway.daemon.learning import learn
 from gateway.daemon.link import Link, connect_tcp
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
@@ -100,8 +102,8 @@ def open_gateway(
     admission = Admission(book, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
     optouts = Optouts(store, vault, sealer)
-    keywords = load_keywords(config_directory() / "keywords.toml")
-    inbound = Inbound(store, vault, works, sealer, optouts, keywords, book.numbering)
+    words = load_keywords(config_directory() / "keywords.toml")
+    inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
@@ -116,10 +118,7 @@ def open_gateway(
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
     unknown = _boot(settings, book, ledger, sealer, works, responses)
-    inbound.load(operators)
-    receipts.load(operators, ledger.clock.now_ms())
-    if store.flush():
-        store.commit()
+    _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
     name = settings.gateway.name
     counted = (admission, responses, receipts, sealer, pipeline)
@@ -129,7 +128,8 @@ def open_gateway(
     changes = Changes(optouts, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
-    questions = Questions(pipeline, changes, records, proofs, state, read or ThreadRead())
+    asked = (pipeline, changes, records, proofs, state, read or ThreadRead())
+    questions = Questions(*asked, partial(learn, reader, operators))
     return Gateway(
         settings,
         store,
@@ -204,6 +204,16 @@ def _boot(
     counts = store.count_open()
     works.waiting = counts.get(State.HELD, 0) + counts.get(State.QUEUED, 0)
     return unknown
+
+
+def _take_up(
+    ledger: _Ledger, operators: Mapping[str, Operator], inbound: Inbound, receipts: Receipts
+) -> None:
+    """What waited for something that had not come when the last daemon ended."""
+    inbound.load(operators)
+    receipts.load(operators, ledger.clock.now_ms())
+    if ledger.store.flush():
+        ledger.store.commit()
 
 
 def _operators(settings: Settings, parties: Parties, now_s: float) -> dict[str, Operator]:

@@ -46,6 +46,7 @@ _ROLES = {
     "optout.add": Role.SUBMIT,
     "optout.remove": Role.OPERATOR,
     "optout.list": Role.READ,
+    "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }
 
@@ -80,7 +81,9 @@ class Questions:
         proofs: Proofs,
         state: DaemonState,
         read: Read,
+        learn: Callable[[str], dict[str, Any]],
     ) -> None:
+        self._learn_of = learn
         self._pipeline = pipeline
         self._changes = changes
         self._records = records
@@ -136,6 +139,8 @@ class Questions:
             nursery.start_soon(self._answer, reply, self._head)
         elif name == "ledger.checkpoint":
             nursery.start_soon(self._checkpoint, reply)
+        elif name == "operators.learn":
+            nursery.start_soon(self._answer, reply, partial(self._learn, args))
         elif name == "bundle":
             nursery.start_soon(self._bundle, reply, args)
         else:
@@ -233,6 +238,12 @@ class Questions:
 
     def _head(self) -> dict[str, Any]:
         return {**self._records.head(), "vkey": self._proofs.vkey}
+
+    def _learn(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        name = args.get("operator")
+        if not isinstance(name, str):
+            raise DataError("operator is missing", hint="name one", field="operator")
+        return self._learn_of(name)
 
 
 def _messages(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

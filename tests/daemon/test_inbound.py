@@ -144,7 +144,7 @@ async def test_an_optout_word_refuses_what_is_queued(
     world = World.make(tmp_path)
     async with world.running() as daemon:
         sent = await delivered(daemon)
-        held = await daemon.submit(ME, not_before="2026-11-21T12:00:00Z")
+        held = await daemon.submit(ME, category="promotional", not_before="2026-11-21T12:00:00Z")
         assert held["state"] == "held"
         await deliver(daemon, from_handset(ME[1:], "Baja, por favor."))
         refused = await daemon.final(held["submission_id"], timeout_s=8000)

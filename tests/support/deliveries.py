@@ -21,7 +21,7 @@ async def bound(daemon: Daemon, operator: str = "movistar") -> None:
     """Wait until the operator can be sent to."""
     link = daemon.gateway.operators[operator].links[0]
     with trio.fail_after(60):
-        while not link.can_submit():  # type: ignore[attr-defined]
+        while not link.can_submit():
             await trio.sleep(0.01)
 
 
