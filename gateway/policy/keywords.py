@@ -32,9 +32,7 @@ class Keywords:
         tokens = _tokens(text)
         if tokens in self.weak:
             return " ".join(tokens).upper()
-        for length in range(1, len(tokens) + 1):
-            if length > _MOST:
-                break
+        for length in range(1, min(len(tokens), _MOST) + 1):
             if tokens[:length] in self.strong:
                 return " ".join(tokens[:length]).upper()
         return None
