@@ -40,14 +40,29 @@ COLUMNS = (
 )
 
 
+ORPHANS = (
+    Column("entry", field("seq")),
+    Column("operator", field("operator")),
+    Column("message id", field("message_id")),
+    Column("says", field("message_state")),
+    Column("error", field("error"), may_go=True),
+    Column("received (UTC)", instant("received_at"), shorter=SHORTER_TIMES, brief="UTC"),
+    Column("again as", field("duplicate_of"), may_go=True),
+)
+
+
 @command(receipts, "list", example="acuse receipts list --state delivered --since 1d --json")
+@click.option("--orphans", is_flag=True, default=None, help="Receipts that match no message.")
 @filters
 def list_(run: Run, **given: object) -> int:
     """List messages with their receipts, newest first.
 
     Reads the ledger file when the daemon is down.
     """
+    orphans = given.pop("orphans", False)
     with records(run) as source:
+        if orphans:
+            return print_list(run, ORPHANS, source.orphans(given), "receipts without message")
         return print_list(run, COLUMNS, source.receipts(given), "receipts")
 
 

@@ -37,6 +37,7 @@ EVENTS = {
     "E.2": "not delivered, says the operator",
     "x.NoConfirmation": "no final receipt in time",
     "x.Duplicate": "the same receipt again",
+    "F.3": "answered by the recipient",
     "x.Reopened": "contradicted, opened again",
     "x.Cancelled": "withdrawn before sending",
     "x.Expired": "validity over before sending",
@@ -56,6 +57,10 @@ def print_record(record: Mapping[str, object]) -> None:
     if receipts:
         section("receipts")
         print_table(_RECEIPTS, receipts)
+    replies = objects(record.get("replies"))
+    if replies:
+        section("replies")
+        print_table(_REPLIES, replies)
     events = objects(record.get("events"))
     if events:
         section("events")
@@ -194,6 +199,13 @@ _RECEIPTS = (
     Column("error", field("error")),
     _clock("done_at"),
     _clock("received_at"),
+)
+
+
+_REPLIES = (
+    _clock("received_at"),
+    Column("text", field("text")),
+    Column("opted out", field("optout"), may_go=True),
 )
 
 

@@ -25,6 +25,8 @@ class Source(Protocol):
 
     def receipts(self, filters: Filters) -> Iterator[dict[str, Any]]: ...
 
+    def orphans(self, filters: Filters) -> Iterator[dict[str, Any]]: ...
+
     def message(self, submission_id: str) -> dict[str, Any]: ...
 
     def receipt(self, submission_id: str) -> dict[str, Any]: ...
@@ -43,6 +45,9 @@ class DaemonSource:
 
     def receipts(self, filters: Filters) -> Iterator[dict[str, Any]]:
         return self._client.stream("receipts.list", filters)
+
+    def orphans(self, filters: Filters) -> Iterator[dict[str, Any]]:
+        return self._client.stream("receipts.list", {**filters, "orphans": True})
 
     def message(self, submission_id: str) -> dict[str, Any]:
         return self._client.call("messages.show", {"submission_id": submission_id})

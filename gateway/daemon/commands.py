@@ -9,26 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.clock import to_seconds_text
-from gateway.daemon.months import month_of
 from gateway.errors import AcuseError, AnswerIsNo, DataError, TryAgain
-from gateway.evidence.records import PERSON_BYTES
-from gateway.evidence.vault import ContentCipher
-from gateway.ledger.rows import OptoutRow, Outcome, State
+from gateway.ledger.rows import Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.optouts import Optouts
     from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import WorkSet
-    from gateway.evidence.vault import Vault
-    from gateway.ledger.store import Store
 
     Reply: TypeAlias = Callable[[dict[str, Any] | AcuseError], None]
-
-_SOURCE_MOST = 200
 
 
 class Command:
@@ -57,8 +51,7 @@ class Changes:
 
     def __init__(
         self,
-        store: Store,
-        vault: Vault,
+        optouts: Optouts,
         works: WorkSet,
         sealer: Sealer,
         admission: Admission,
@@ -67,8 +60,7 @@ class Changes:
         *,
         max_queued: int,
     ) -> None:
-        self._store = store
-        self._vault = vault
+        self._optouts = optouts
         self._works = works
         self._sealer = sealer
         self._admission = admission
@@ -119,68 +111,25 @@ class Changes:
 
     def add_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         """Note that a person wants no more messages, of one brand or of all."""
-        number, brand, person = self._who(args)
-        source = str(args.get("source") or "operator")[:_SOURCE_MOST]
-        known = [row for row in self._store.optouts(person) if row.brand == brand]
-        if known:
-            return self._optout(number, brand, known[0].added_ms, known=True)
-        key, month = self._vault.new_key(), month_of(now_ms)
-        row_id = self._store.next_id(OptoutRow)
-        owner = f"optout:{row_id}"
-        wrapped = self._vault.wrap(key, owner, month)  # may fail: before anything is written
-        seq = self._sealer.log_event(
-            "x.OptOut",
-            now_ms,
-            key=key,
-            content={"to": number.encode()},
-            brand=brand,
-            purpose="all",
-            method=source,
-        )
-        self._store.put_new(
-            OptoutRow(
-                id=row_id,
-                person=person,
-                brand=brand,
-                added_ms=now_ms,
-                source=source,
-                seq=seq,
-                month=month,
-                key=wrapped,
-                number=ContentCipher(key).seal(owner, "number", number.encode()),
-            )
-        )
-        return self._optout(number, brand, now_ms, known=False)
+        number, brand = self._who(args)
+        source = str(args.get("source") or "operator")
+        added_ms, known = self._optouts.add(number, brand, source, now_ms)
+        return self._optout(number, brand, added_ms, known=known)
 
     def remove_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
         """The person wants messages again."""
-        number, brand, person = self._who(args)
-        known = [row for row in self._store.optouts(person) if row.brand == brand]
-        if not known:
-            raise AnswerIsNo(
-                "there is no such opt-out", hint="`acuse optout list` shows them", brand=brand
-            )
-        key = self._vault.new_key()
-        self._sealer.log_event(
-            "x.Consent",
-            now_ms,
-            key=key,
-            content={"to": number.encode()},
-            brand=brand,
-            purpose="optout_removed",
-            method=str(args.get("source") or "operator")[:_SOURCE_MOST],
-        )
-        self._store.remove_optout(known[0].id)
+        number, brand = self._who(args)
+        self._optouts.remove(number, brand, str(args.get("source") or "operator"), now_ms)
         return {"to": number, "brand": brand or None, "removed_at": to_seconds_text(now_ms)}
 
-    def _who(self, args: Mapping[str, Any]) -> tuple[str, str, bytes]:
+    def _who(self, args: Mapping[str, Any]) -> tuple[str, str]:
         to, brand = args.get("to"), args.get("brand") or ""
         if not isinstance(to, str) or not isinstance(brand, str):
             raise DataError("to is missing", hint="give the number as +34…", field="to")
         number = self._reader.number(to)
         if brand:
             self._reader.brand(brand)
-        return number, brand, self._vault.person(number)[:PERSON_BYTES]
+        return number, brand
 
     @staticmethod
     def _optout(number: str, brand: str, added_ms: int, *, known: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random as randomness
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
@@ -14,9 +15,12 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
+from gateway.daemon.inbound import Inbound
+from gateway.daemon.learning import learn
 from gateway.daemon.link import Link, connect_tcp
 from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
+from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.planning import Planner
@@ -36,6 +40,7 @@ from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
 from gateway.policy.calendar import use_pinned_zones
+from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
@@ -102,32 +107,32 @@ def open_gateway(
     submissions = SubmissionReader(settings.brands, book.numbering)
     admission = Admission(book, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
-    receipts = Receipts(store, vault, works, sealer, parties.profiles)
+    optouts = Optouts(store, vault, sealer)
+    words = load_keywords(config_directory() / "keywords.toml")
+    inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
+    receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
-    checkpoints = Checkpoints(
-        store,
-        ledger.signer,
-        every_s=settings.ledger.checkpoint_every_s,
-        every=settings.ledger.checkpoint_every_entries,
-    )
+    checkpoints = _checkpoints(settings, ledger)
     parts = (works, sealer, dispatcher, responses, receipts, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
     unknown = _boot(settings, book, ledger, sealer, works, responses)
+    _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
     name = settings.gateway.name
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
     changed = (works, sealer, admission, dispatcher, submissions)
-    changes = Changes(store, vault, *changed, max_queued=most)
+    changes = Changes(optouts, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
     asked = (changes, planner, records, proofs, state)
-    questions = Questions(pipeline, *asked, read or ThreadRead())
+    learning = partial(learn, reader, operators)
+    questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
     return Gateway(
         settings,
         store,
@@ -176,6 +181,16 @@ def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
     return _Ledger(store, guarded, vault, signer)
 
 
+def _checkpoints(settings: Settings, ledger: _Ledger) -> Checkpoints:
+    often = settings.ledger
+    return Checkpoints(
+        ledger.store,
+        ledger.signer,
+        every_s=often.checkpoint_every_s,
+        every=often.checkpoint_every_entries,
+    )
+
+
 def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
     source = settings.ledger.key
     if source is not None and source.path is not None:
@@ -212,6 +227,16 @@ def _boot(
     counts = store.count_open()
     works.waiting = counts.get(State.HELD, 0) + counts.get(State.QUEUED, 0)
     return unknown
+
+
+def _take_up(
+    ledger: _Ledger, operators: Mapping[str, Operator], inbound: Inbound, receipts: Receipts
+) -> None:
+    """What waited for something that had not come when the last daemon ended."""
+    inbound.load(operators)
+    receipts.load(operators, ledger.clock.now_ms())
+    if ledger.store.flush():
+        ledger.store.commit()
 
 
 def _operators(settings: Settings, parties: Parties, now_s: float) -> dict[str, Operator]:

@@ -9,7 +9,7 @@ from gateway.errors import AnswerIsNo
 from gateway.evidence.bundle import assemble
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
-from gateway.ledger.entry import commitment
+from gateway.ledger.entry import RECEIVED, commitment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,7 @@ class Proofs:
             for receipt in self._reader.receipts(row["id"])
             if receipt["raw"] is not None
         }
+        replies = self._replies(row["id"], cipher, owner)
         contents: dict[int, dict[str, bytes]] = {}
         for entry in entries:
             seq = entry["seq"]
@@ -127,6 +128,8 @@ class Proofs:
                     value = receipts.get(seq)
                 elif field == "submit":
                     value = known.get(f"submit.{entry['segment']}")
+                elif entry["ev"] == RECEIVED:
+                    value = replies.get(seq, {}).get(field)
                 else:
                     value = known.get(field)
                 # A PDU that was sent again replaced its first form; what no longer fits the
@@ -136,3 +139,16 @@ class Proofs:
                 ):
                     fields[field] = value
         return contents
+
+    def _replies(
+        self, submission: int, cipher: ContentCipher, owner: str
+    ) -> dict[int, dict[str, bytes]]:
+        """What a handset answered, by the `seq` of its F.3: its PDUs in a row, and its text."""
+        replies: dict[int, dict[str, bytes]] = {}
+        for row in sorted(self._reader.replies(submission), key=lambda row: row["number"]):
+            fields = replies.setdefault(row["seq"], {"deliver": b""})
+            name = f"inbound.{row['id']}"
+            fields["deliver"] += cipher.open_record(owner, name, row["raw"])
+            if row["text"] is not None:
+                fields["text"] = cipher.open_record(owner, f"reply.{row['id']}", row["text"])
+        return replies

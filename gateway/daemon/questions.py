@@ -48,6 +48,7 @@ _ROLES = {
     "optout.add": Role.SUBMIT,
     "optout.remove": Role.OPERATOR,
     "optout.list": Role.READ,
+    "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }
 
@@ -83,7 +84,9 @@ class Questions:
         proofs: Proofs,
         state: DaemonState,
         read: Read,
+        learn: Callable[[str], dict[str, Any]],
     ) -> None:
+        self._learn_of = learn
         self._pipeline = pipeline
         self._changes = changes
         self._planner = planner
@@ -143,6 +146,8 @@ class Questions:
             nursery.start_soon(self._answer, reply, self._head)
         elif name == "ledger.checkpoint":
             nursery.start_soon(self._checkpoint, reply)
+        elif name == "operators.learn":
+            nursery.start_soon(self._answer, reply, partial(self._learn, args))
         elif name == "bundle":
             nursery.start_soon(self._bundle, reply, args)
         else:
@@ -248,13 +253,22 @@ class Questions:
     def _head(self) -> dict[str, Any]:
         return {**self._records.head(), "vkey": self._proofs.vkey}
 
+    def _learn(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        name = args.get("operator")
+        if not isinstance(name, str):
+            raise DataError("operator is missing", hint="name one", field="operator")
+        return self._learn_of(name)
+
 
 def _messages(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     return records.messages(args)
 
 
 def _receipts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    return records.receipts(args)
+    given = dict(args)
+    if given.pop("orphans", False):
+        return records.orphans(given)
+    return records.receipts(given)
 
 
 def _optouts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,22 +6,28 @@ response that names its id arrives, on whatever session (DESIGN, promise 3).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
+from gateway.daemon.matching import Found, Matcher
 from gateway.daemon.months import month_of
+from gateway.daemon.unidentified import OPEN_LIMIT, ORPHAN_LIMIT, Orphan, Unidentified
 from gateway.daemon.work import orphan_key
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger.entry import time_text
-from gateway.ledger.rows import InboundRow, Outcome, ReceiptRow, State
-from gateway.smpp.message_id import fold_receipt_id, same_id
+from gateway.ledger.rows import Outcome, ReceiptRow, State
+from gateway.smpp.consts import EsmClass
+from gateway.smpp.message_id import fold_receipt_id, orphan_keys
+from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.receipt import parse_receipt
+from gateway.smpp.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.daemon.inbound import Inbound
     from gateway.daemon.operator import Operator
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
@@ -42,6 +48,16 @@ _FAILURES = {
     "rejected": State.REJECTED,
 }
 _HEADER_BYTES = 16
+#: `matched_by` of a receipt that no message id ties to its message.
+BY_RECIPIENT = "recipient"
+
+
+class _Read(NamedTuple):
+    """An orphan, read again."""
+
+    receipt: Receipt
+    source: str
+    raw: bytes
 
 
 class Receipts:
@@ -53,12 +69,16 @@ class Receipts:
         vault: Vault,
         works: WorkSet,
         sealer: Sealer,
+        inbound: Inbound,
         profiles: Mapping[str, str],
     ) -> None:
         self._store = store
         self._vault = vault
         self._works = works
         self._sealer = sealer
+        self._inbound = inbound
+        self._matcher = Matcher(store, works)
+        self.unidentified = Unidentified(works)
         #: Hash of what "delivered" means, by operator.
         self.profiles = profiles
         self.received = 0
@@ -66,24 +86,60 @@ class Receipts:
         self.orphans = store.count_orphans()
         #: Orphans of the open batch, which the file does not show yet.
         self._fresh_orphans: dict[tuple[str, str], list[ReceiptRow]] = {}
+        #: Orphans that found their message in the open batch.
+        self._adopted: set[int] = set()
 
     # -- arrival -------------------------------------------------------------------------------
+
+    def load(self, operators: Mapping[str, Operator], now_ms: int) -> None:
+        """After a start: take up what has no message id and the receipts that matched nothing."""
+        for row_id, number in self._store.unidentified(OPEN_LIMIT):
+            work = self._works.get_or_none(row_id)
+            if work is not None:
+                self.unidentified.add(work, work.segments[number - 1])
+        for row in self._store.last_orphans(ORPHAN_LIMIT):
+            operator = operators.get(row.operator)
+            read = None if operator is None else self._read_again(operator, row)
+            if read is not None:
+                self.unidentified.add_orphan(Orphan(row, read.source, read.receipt.submit_at_ms))
+        for row_id in self.unidentified.submissions():
+            work = self._works.get_or_none(row_id)
+            operator = None if work is None else operators.get(work.row.operator or "")
+            if work is not None and operator is not None:
+                self._resolve(operator, work.request.to, now_ms)
 
     def deliver(
         self, operator: Operator, bind: str, delivered: Delivered, rx_ms: int, now_ms: int
     ) -> None:
         """Take in one `deliver_sm` or `data_sm` that arrived at *rx_ms*."""
-        receipt = parse_receipt(
-            delivered.pdu,
-            operator.dialect,
-            utc_offset_s=operator.settings.receipt_utc_offset_s,
-            now_ms=rx_ms,
-        )
+        pdu, body = delivered.pdu, delivered.raw[_HEADER_BYTES:]
+        receipt = _parse(operator, pdu, rx_ms)
+        found = None
+        if receipt is not None:
+            strict = pdu.esm_class & EsmClass.TYPE_MASK == 0
+            found = self._matcher.find(operator, receipt, pdu.source, body, strict=strict)
+            if found is None and strict:
+                receipt = None  # unmarked, and of no message to that person: what a person wrote
         if receipt is None:
-            self._keep_inbound(operator, bind, delivered.raw, rx_ms)
+            self._inbound.deliver(operator, bind, delivered, rx_ms, now_ms)
             return
         self.received += 1
-        row = ReceiptRow(
+        row = self._row(operator, bind, receipt, rx_ms)
+        if found is None:
+            orphan = Orphan(row, pdu.source, receipt.submit_at_ms)
+            alone = self.unidentified.of_receipt(operator, orphan)
+            if alone is None:
+                self._keep_orphan(row, delivered.raw, now_ms)
+                if row.duplicate_of is None:
+                    self.unidentified.add_orphan(orphan)
+                return
+            found = Found(*alone, BY_RECIPIENT)
+        row.conflict |= int(self._matcher.names_two(operator, receipt, pdu.source, found.work))
+        self._store.put_new(row)
+        self._take(operator, found, row, delivered.raw, receipt.state, now_ms)
+
+    def _row(self, operator: Operator, bind: str, receipt: Receipt, rx_ms: int) -> ReceiptRow:
+        return ReceiptRow(
             id=self._store.next_id(ReceiptRow),
             submission=None,
             segment=None,
@@ -106,48 +162,6 @@ class Receipts:
             key=None,
             raw=None,
         )
-        matched = self._match(operator, row.match_key, receipt, delivered)
-        if matched is None:
-            self._keep_orphan(row, delivered.raw, now_ms)
-        else:
-            row.conflict |= int(self._names_two(operator, receipt, matched[0]))
-            self._store.put_new(row)
-            self._take(operator, *matched, row, delivered.raw, receipt.state, now_ms)
-
-    def _match(
-        self, operator: Operator, match_key: str | None, receipt: Receipt, delivered: Delivered
-    ) -> tuple[Work, SegmentRow] | None:
-        """The segment it is about; the key is operator, id, recipient, time, never a socket."""
-        found: list[tuple[Work, SegmentRow]] = []
-        if match_key is not None:
-            found = self._works.by_match_key(operator.name, match_key)
-        if not found and receipt.text_message_id is not None:
-            form = operator.settings.message_id_form
-            key = fold_receipt_id(receipt.text_message_id, form)
-            found = self._works.by_match_key(operator.name, key)
-        if len(found) > 1:
-            # An id the operator gave twice: the recipient tells them apart, else the latest.
-            digits = delivered.pdu.source.lstrip("+")
-            to_them = [each for each in found if each[0].request.to[1:] == digits]
-            found = to_them or found
-        return found[0] if found else None
-
-    def _names_two(self, operator: Operator, receipt: Receipt, work: Work) -> bool:
-        """Whether TLV and text name two submissions we know: then it decides nothing."""
-        other = receipt.text_message_id
-        if other is None or receipt.message_id is None or same_id(receipt.message_id, other):
-            return False
-        form = operator.settings.message_id_form
-        known = self._works.by_match_key(operator.name, fold_receipt_id(other, form))
-        return any(each[0] is not work for each in known)
-
-    def _keep_inbound(self, operator: Operator, bind: str, raw: bytes, rx_ms: int) -> None:
-        """Not a receipt: a handset's own message, kept whole before it is answered."""
-        row_id = self._store.next_id(InboundRow)
-        key, month, owner = self._vault.new_key(), month_of(rx_ms), f"inbound:{row_id}"
-        sealed = ContentCipher(key).seal(owner, "deliver", raw)
-        wrapped = self._vault.wrap(key, owner, month)
-        self._store.put_new(InboundRow(row_id, operator.name, bind, rx_ms, month, wrapped, sealed))
 
     # -- orphans -------------------------------------------------------------------------------
 
@@ -188,11 +202,19 @@ class Receipts:
                 return other
         return None
 
-    def _orphans_of(self, operator: str, match_key: str) -> list[ReceiptRow]:
-        fresh = self._fresh_orphans.get((operator, match_key), [])
-        return self._store.orphans(operator, match_key) + [
-            row for row in fresh if row.submission is None
-        ]
+    def _orphans_of(self, operator: str, *match_keys: str) -> list[ReceiptRow]:
+        fresh = [row for key in match_keys for row in self._fresh_orphans.get((operator, key), ())]
+        stored = self._store.orphans(operator, match_keys)
+        return [row for row in stored + fresh if row.id not in self._adopted]
+
+    def _read_again(self, operator: Operator, row: ReceiptRow) -> _Read | None:
+        """An orphan as its octets say; None if it is no receipt by today's dialect."""
+        raw = self._open_orphan(row)
+        pdu = decode(raw)
+        if not isinstance(pdu, DeliverSm | DataSm):
+            return None
+        receipt = _parse(operator, pdu, row.received_ms)
+        return None if receipt is None else _Read(receipt, pdu.source, raw)
 
     def _open_orphan(self, row: ReceiptRow) -> bytes:
         if row.raw is None:
@@ -204,38 +226,80 @@ class Receipts:
         cipher = ContentCipher(orphan_key(self._vault, row))
         return cipher.open_record(f"receipt:{row.id}", "receipt", row.raw)
 
-    def adopt(self, operator: Operator, work: Work, segment: SegmentRow, now_ms: int) -> None:
+    def adopt(
+        self, operator: Operator, work: Work, segment: SegmentRow, message_id: str, now_ms: int
+    ) -> None:
         """A response named an id: take over the receipts that came before it."""
-        if self.orphans == 0 or segment.match_key is None:
+        self.unidentified.discard(work, segment)
+        if self.orphans == 0:
             return
-        for row in self._orphans_of(operator.name, segment.match_key):
-            raw = self._open_orphan(row)
-            row.month, row.key = work.row.month, None
-            self._store.put(row)
-            if row.duplicate_of is None:
-                self.orphans -= 1
-            row.duplicate_of = None
-            state = operator.dialect.state(row.message_state)
-            self._take(operator, work, segment, row, raw, state, now_ms)
+        keys = orphan_keys(message_id, operator.settings.message_id_form)
+        for row in self._orphans_of(operator.name, *keys):
+            read = self._read_again(operator, row)
+            if read is None:
+                continue
+            body = read.raw[_HEADER_BYTES:]
+            found = self._matcher.find(operator, read.receipt, read.source, body, strict=False)
+            if found is not None:
+                self._adopt_one(operator, found, row, read, now_ms)
+
+    def resolve(self, operator: Operator, work: Work, now_ms: int) -> None:
+        """The operator's answer to *work* came, or will not come: see whether a receipt that
+        matched nothing is singled out by recipient and time, to it or to another message to the
+        same person.
+        """
+        if work.row.closed_ms is None:
+            for segment in work.segments:
+                without_id = segment.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+                if without_id and segment.match_key is None:
+                    self.unidentified.add(work, segment)
+        self._resolve(operator, work.request.to, now_ms)
+
+    def _resolve(self, operator: Operator, number: str, now_ms: int) -> None:
+        for owner, segment, orphan in self.unidentified.pairs(operator, number):
+            read = self._read_again(operator, orphan.row)
+            if read is not None:
+                found = Found(owner, segment, BY_RECIPIENT)
+                self._adopt_one(operator, found, orphan.row, read, now_ms)
+
+    def _adopt_one(
+        self, operator: Operator, found: Found, row: ReceiptRow, read: _Read, now_ms: int
+    ) -> None:
+        row.month, row.key = found.work.row.month, None
+        two = self._matcher.names_two(operator, read.receipt, read.source, found.work)
+        row.conflict |= int(two)
+        self._store.put(row)
+        self._adopted.add(row.id)
+        self.unidentified.discard_orphan(row.id)
+        if row.duplicate_of is None:
+            self.orphans -= 1
+        row.duplicate_of = None
+        self._take(operator, found, row, read.raw, read.receipt.state, now_ms)
 
     def forget_fresh(self) -> None:
         """The batch is committed: the file shows its orphans."""
         self._fresh_orphans.clear()
+        self._adopted.clear()
 
     # -- the verdict ---------------------------------------------------------------------------
 
     def _take(
         self,
         operator: Operator,
-        work: Work,
-        segment: SegmentRow,
+        found: Found,
         row: ReceiptRow,
         raw: bytes,
         state: str | None,
         now_ms: int,
     ) -> None:
         """Tie a receipt to its segment: the row, the entry, and the seal when it decides."""
+        work, segment, row.matched_by, fits = found
         row.submission, row.segment = work.row.id, segment.number
+        if row.matched_by == BY_RECIPIENT and segment.match_key is None:
+            # The next receipts about it name the same id; what the response said stays null.
+            segment.match_key = row.match_key
+            self._works.remember_key(work, segment)
+            self.unidentified.discard(work, segment)
         row.raw = work.seal(f"receipt.{row.id}", raw)
         row.mark = work.mark(raw[_HEADER_BYTES:])
         known = work.marks.get(row.mark)
@@ -246,12 +310,12 @@ class Receipts:
             log.debug("receipt.duplicated", submission_id=work.id, of=known)
             self._store.put(work.row)
             return
-        if row.conflict or not row.final:
+        if row.conflict or not row.final or fits > 1:
             state = None
         before = work.row.state if work.row.closed_ms is not None else None
         verdict = self._verdict(operator, work, segment, state)
         if verdict is None or verdict is before:
-            row.seq = self._report(work, "x.CarrierReport", segment, row, raw, now_ms)
+            row.seq = self._report(work, "x.CarrierReport", segment, row, raw, now_ms, fits)
         else:
             if before is not None:
                 self._sealer.reopen(work, now_ms)
@@ -291,6 +355,7 @@ class Receipts:
         row: ReceiptRow,
         raw: bytes,
         now_ms: int,
+        fits: int = 1,
     ) -> int:
         body: dict[str, Any] = {
             "operator": row.operator,
@@ -304,6 +369,8 @@ class Receipts:
         }
         if event.startswith("E."):
             body["assertedBy"] = "carrier"
+        if fits > 1:
+            body["fits"] = fits
         if event == "E.2":
             body["reason"] = row.message_state
         return self._sealer.event(work, event, now_ms, body, {"receipt": raw})
@@ -314,3 +381,12 @@ def _event(verdict: State) -> str:
     if verdict is State.DELIVERED:
         return "E.1"
     return "x.CarrierReport" if verdict is State.DELIVERED_TO_OPERATOR else "E.2"
+
+
+def _parse(operator: Operator, pdu: DeliverSm | DataSm, rx_ms: int) -> Receipt | None:
+    return parse_receipt(
+        pdu,
+        operator.dialect,
+        utc_offset_s=operator.settings.receipt_utc_offset_s,
+        now_ms=rx_ms,
+    )

@@ -77,6 +77,7 @@ class Responses:
         else:
             segment.outcome = Outcome.REJECTED
             self._settle(work, now_ms)
+        self._receipts.resolve(operator, work, now_ms)
         if not answer.late:
             self._works.unpin(work)
 
@@ -97,6 +98,7 @@ class Responses:
         attempt = _attempt(token)
         operator.in_flight -= 1
         self._mark_unknown(attempt.work, attempt.segment, now_ms)
+        self._receipts.resolve(operator, attempt.work, now_ms)
         self._works.unpin(attempt.work)
 
     def never_left(self, operator: Operator, token: object) -> None:
@@ -139,8 +141,8 @@ class Responses:
             segment.match_key = normalise_message_id(message_id, form)
             self._works.remember_key(work, segment)
         self._settle(work, now_ms)
-        if segment.match_key is not None:
-            self._receipts.adopt(operator, work, segment, now_ms)
+        if message_id:
+            self._receipts.adopt(operator, work, segment, message_id, now_ms)
 
     def _fail_for_now(
         self,

@@ -17,6 +17,7 @@ import orjson
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
+from gateway.ledger.rows import Outcome
 from gateway.smpp import substitution
 from gateway.smpp.substitution import Substitution
 from gateway.smpp.text import PLAIN, Coding, EncodedText, encode_text
@@ -203,16 +204,44 @@ class WorkSet:
             known = self._by_key.setdefault((segment.operator, segment.match_key), [])
             known.append((work, segment))
 
-    def by_match_key(self, operator: str, match_key: str) -> list[tuple[Work, SegmentRow]]:
-        """Segments an operator answered with that message id, latest first."""
-        known = self._by_key.get((operator, match_key))
-        if known is not None:
+    def by_match_key(
+        self, operator: str, match_key: str, *, everywhere: bool = False
+    ) -> list[tuple[Work, SegmentRow]]:
+        """Segments an operator answered with that message id, latest first.
+
+        Those in memory if there are any; *everywhere*: the file is asked as well, for an id that
+        was given more than once.
+        """
+        known = self._by_key.get((operator, match_key), [])
+        if known and not everywhere:
             return known[::-1]
-        found = []
+        found = known[::-1]
+        ids = {segment.id for _, segment in found}
         for row in self._store.segments_by_key(operator, match_key):
-            work = self.get(row.submission)
-            found.append((work, work.segments[row.number - 1]))
+            if row.id not in ids:
+                work = self.get_or_none(row.submission)
+                if work is not None:
+                    found.append((work, work.segments[row.number - 1]))
         return found
+
+    def get_or_none(self, row_id: int) -> Work | None:
+        """`get`, or None where the content was erased: nothing can be tied to it any more."""
+        if row_id not in self._pinned and row_id not in self._idle:
+            row = self._store.submission(row_id)
+            if row is None or row.key is None or row.request is None:
+                return None
+        return self.get(row_id)
+
+    def sending_to(self, operator: str, number: str) -> bool:
+        """Whether a message to *number* waits for the operator's answer; goes through them all."""
+        return any(
+            work.request.to == number
+            and any(
+                each.outcome is Outcome.SENDING and each.operator == operator
+                for each in work.segments
+            )
+            for work in self._pinned.values()
+        )
 
     def trim(self) -> None:
         """Forget the submissions idle for longest; only between batches."""

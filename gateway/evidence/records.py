@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.clock import optional_text, parse_instant, to_seconds_text
 from gateway.errors import AnswerIsNo, DataError
+from gateway.evidence.arrivals import shown_orphan, shown_replies
 from gateway.evidence.vault import ContentCipher, Vault
 from gateway.ledger import canonical, merkle
 from gateway.ledger.reader import Reader
@@ -26,6 +27,7 @@ LEDGER_FILE = "ledger.db"
 KEYS_DIRECTORY = "keys"
 #: The signer's memory, apart from the database.
 SIGNER_STATE = "signer-state"
+_ORPHAN_FILTERS = frozenset({"operator", "since", "until", "limit"})
 _FILTERS = frozenset({"state", "operator", "to", "brand", "since", "until", "limit"})
 
 
@@ -42,15 +44,29 @@ class Records:
             yield self._line(row)
 
     def message(self, submission_id: str) -> dict[str, Any]:
-        """One submission as in `messages`, with everything `receipt` shows."""
+        """One submission as in `messages`, with everything `receipt` shows, and its replies."""
         with self._reader.snapshot():
             row = self._row(submission_id)
-            return {**self._line(row), **self._object(row)}
+            replies = list(shown_replies(self._reader.replies(row["id"]), row, self._cipher(row)))
+            return {**self._line(row), **self._object(row), "replies": replies}
 
     def receipts(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """`receipt` objects, newest first."""
         for row in self._reader.submissions(self._filters(filters)):
             yield self._object(row)
+
+    def orphans(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Receipts that match no message, newest first (`receipts.list` with `orphans`)."""
+        given = {name: value for name, value in filters.items() if name in _ORPHAN_FILTERS}
+        for name in sorted(set(filters) - _ORPHAN_FILTERS):
+            if filters[name] is not None:
+                raise DataError(
+                    f"{name} says nothing of a receipt without message",
+                    hint=f"filters are {', '.join(sorted(_ORPHAN_FILTERS))}",
+                    field=name,
+                )
+        for row in self._reader.orphans(self._filters(given)):
+            yield shown_orphan(row, self._vault)
 
     def receipt(self, submission_id: str) -> dict[str, Any]:
         """The pair of one submission: CONTRACT's `receipts show` object."""
@@ -238,6 +254,7 @@ class Records:
             "raw": raw,
             "bind": receipt["bind"],
             "duplicate_of": receipt["duplicate_of"],
+            "matched_by": receipt["matched_by"],
         }
         if receipt["conflict"]:
             shown["conflict"] = True

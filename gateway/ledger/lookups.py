@@ -12,6 +12,7 @@ from gateway.errors import StorageError
 from gateway.ledger.files import storage_errors
 from gateway.ledger.rows import (
     TABLES,
+    InboundRow,
     OptoutRow,
     ReceiptRow,
     SegmentRow,
@@ -22,10 +23,13 @@ from gateway.ledger.rows import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, OptoutRow)
+_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, InboundRow, OptoutRow)
+#: How far back the last submission to a person is looked for: entries of one narrow index, read
+#: from its end, some tens of milliseconds at most.
+_LOOK_BACK = 500_000
 
 
 class Lookups:
@@ -100,13 +104,64 @@ class Lookups:
         """The receipts tied to a submission, in order of arrival."""
         return self._rows(ReceiptRow, "submission=? ORDER BY id", (submission,))
 
-    def orphans(self, operator: str, match_key: str) -> list[ReceiptRow]:
-        """Receipts of an operator that named that message id and matched nothing yet."""
+    def orphans(self, operator: str, match_keys: Sequence[str]) -> list[ReceiptRow]:
+        """Receipts of an operator that named one of those ids and matched nothing yet."""
+        marks = ",".join("?" * len(match_keys))
         return self._rows(
             ReceiptRow,
-            "submission IS NULL AND operator=? AND match_key=? ORDER BY id",
-            (operator, match_key),
+            f"submission IS NULL AND operator=? AND match_key IN ({marks}) ORDER BY id",
+            (operator, *match_keys),
         )
+
+    def last_orphans(self, limit: int) -> list[ReceiptRow]:
+        """The latest receipts that matched nothing yet, repeated ones left out, oldest first."""
+        latest = "submission IS NULL AND duplicate_of IS NULL ORDER BY id DESC LIMIT ?"
+        return self._rows(ReceiptRow, latest, (limit,))[::-1]
+
+    def unidentified(self, limit: int) -> list[tuple[int, int]]:
+        """Row id and segment number of what is open and has no message id: accepted without one,
+        or unknown. Reads the open submissions, so it is for the start.
+        """
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT s.id, g.number FROM submissions s JOIN segments g"
+                " ON g.id >= s.id * 256 AND g.id < s.id * 256 + 256"
+                " WHERE s.closed_ms IS NULL AND s.state IN ('accepted', 'unknown', 'sending')"
+                " AND g.match_key IS NULL AND g.outcome IN ('accepted', 'unknown')"
+                " ORDER BY g.id DESC LIMIT ?",
+                (limit,),
+            )
+            return cursor.fetchall()[::-1]
+
+    def rules_seen(self, limit: int) -> list[tuple[str, str, int]]:
+        """Operator, rule and how often it tied one of the latest receipts to its response."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT operator, matched_by, count(*) FROM (SELECT operator, matched_by"
+                " FROM receipts ORDER BY id DESC LIMIT ?)"
+                " WHERE matched_by IS NOT NULL GROUP BY 1, 2",
+                (limit,),
+            )
+            return cursor.fetchall()
+
+    def last_submissions_to(self, person: bytes, limit: int) -> list[int]:
+        """Row ids of the latest submissions to a person, latest first, among the last half million.
+
+        The index is in order of arrival, so that it costs nothing to write; the rare question
+        reads it backwards.
+        """
+        with storage_errors(self.path):
+            newest = self._connection.execute("SELECT max(id) FROM submissions").fetchone()[0] or 0
+            cursor = self._connection.execute(
+                "SELECT id FROM submissions INDEXED BY submissions_person"
+                " WHERE id>? AND person=? ORDER BY id DESC LIMIT ?",
+                (newest - _LOOK_BACK, person, limit),
+            )
+            return [row[0] for row in cursor]
+
+    def partial_inbound(self, limit: int) -> list[InboundRow]:
+        """Parts of messages from handsets that are not whole yet, oldest first."""
+        return self._rows(InboundRow, "whole IS NULL ORDER BY id LIMIT ?", (limit,))
 
     def count_orphans(self) -> int:
         """How many receipts are tied to nothing."""

@@ -189,6 +189,50 @@ class Reader:
             )
         )
 
+    def replies(self, submission: int) -> list[dict[str, Any]]:
+        """Rows of what its recipient answered to a submission, in order of arrival."""
+        return list(
+            self._query(
+                "SELECT * FROM inbound WHERE submission=:id ORDER BY id", {"id": submission}
+            )
+        )
+
+    def orphans(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Rows of receipts tied to nothing, newest first; filters as of `submissions`."""
+        conditions = ["submission IS NULL"]
+        for name, condition in _ORPHAN_CONDITIONS.items():
+            if filters.get(name) is not None:
+                conditions.append(condition)
+        limit = filters.get("limit")
+        return self._query(
+            f"SELECT * FROM receipts WHERE {' AND '.join(conditions)}"
+            " ORDER BY id DESC LIMIT :limit",
+            {**filters, "limit": -1 if limit is None else limit},
+        )
+
+    def habits(self, operator: str, latest: int) -> list[dict[str, Any]]:
+        """What an operator's receipts say, among the *latest* of all: `message_state`,
+        `matched_by`, `received_ms`, `done_ms` and `submission` of each.
+        """
+        return list(
+            self._query(
+                "SELECT * FROM (SELECT operator, message_state, matched_by, received_ms, done_ms,"
+                " submission FROM receipts ORDER BY id DESC LIMIT :latest)"
+                " WHERE operator=:operator",
+                {"operator": operator, "latest": latest},
+            )
+        )
+
+    def refusals(self, operator: str, latest: int) -> dict[int, int]:
+        """How often an operator's last word on a segment was which command_status other than 0."""
+        rows = self._query(
+            "SELECT command_status AS status, count(*) AS n FROM (SELECT operator, command_status"
+            " FROM segments ORDER BY id DESC LIMIT :latest)"
+            " WHERE operator=:operator AND command_status>0 GROUP BY 1 ORDER BY 2 DESC",
+            {"operator": operator, "latest": latest},
+        )
+        return {row["status"]: row["n"] for row in rows}
+
     def count_open(self) -> dict[str, int]:
         """How many open submissions there are of each state."""
         rows = self._query(
@@ -237,4 +281,9 @@ _CONDITIONS = {
     "person": "id IN (SELECT id FROM submissions WHERE person=:person)",
     "since_ms": "submitted_ms>=:since_ms",
     "until_ms": "submitted_ms<:until_ms",
+}
+_ORPHAN_CONDITIONS = {
+    "operator": "operator=:operator",
+    "since_ms": "received_ms>=:since_ms",
+    "until_ms": "received_ms<:until_ms",
 }

@@ -123,19 +123,33 @@ class ReceiptRow:
     month: str
     key: bytes | None
     raw: bytes | None
+    #: How it was tied to its submission: one of `smpp.message_id.RULES`, or "recipient".
+    matched_by: str | None = None
 
 
 @dataclass(slots=True, eq=False)
 class InboundRow:
-    """One row of `inbound`: a message from a handset, kept as it came."""
+    """One row of `inbound`: a message from a handset, or a part of one, kept as it came.
+
+    It has a `key` of its own until it is found to answer a `submission`, whose key it shares then.
+    """
 
     id: int
     operator: str
     bind: str
     received_ms: int
     month: str
-    key: bytes
-    raw: bytes
+    key: bytes | None
+    raw: bytes | None
+    number: int = 1
+    total: int = 1
+    whole: int | None = None
+    submission: int | None = None
+    seq: int | None = None
+    #: What it says, sealed like `raw`; with the row that completed it, where it answers something.
+    text: bytes | None = None
+    #: The word by which the person opted out, if that is what the message says.
+    optout: str | None = None
 
 
 @dataclass(slots=True, eq=False)

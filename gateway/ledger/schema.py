@@ -62,13 +62,19 @@ _TABLES = (
         bind TEXT NOT NULL, match_key TEXT, message_state TEXT NOT NULL, final INTEGER NOT NULL,
         error TEXT, network_error_code TEXT, received_ms INTEGER NOT NULL, done_ms INTEGER,
         conflict INTEGER NOT NULL, duplicate_of INTEGER, seq INTEGER NOT NULL, mark BLOB NOT NULL,
-        month TEXT NOT NULL, key BLOB, raw BLOB) STRICT""",
+        month TEXT NOT NULL, key BLOB, raw BLOB, matched_by TEXT) STRICT""",
     "CREATE INDEX receipts_by_submission ON receipts (submission) WHERE submission IS NOT NULL",
     "CREATE INDEX receipts_orphaned ON receipts (operator, match_key) WHERE submission IS NULL",
-    # What a handset sent us that is not a receipt: kept whole before it is answered.
+    # What a handset sent us that is not a receipt: kept whole before it is answered. One row for
+    # each PDU; `whole` is the row that completed the message it is a part of, null while parts
+    # are missing, and `seq` the entry that tells of it.
     """CREATE TABLE inbound (
         id INTEGER PRIMARY KEY, operator TEXT NOT NULL, bind TEXT NOT NULL,
-        received_ms INTEGER NOT NULL, month TEXT NOT NULL, key BLOB, raw BLOB) STRICT""",
+        received_ms INTEGER NOT NULL, month TEXT NOT NULL, key BLOB, raw BLOB,
+        number INTEGER NOT NULL, total INTEGER NOT NULL, whole INTEGER, submission INTEGER,
+        seq INTEGER, text BLOB, optout TEXT) STRICT""",
+    "CREATE INDEX inbound_partial ON inbound (id) WHERE whole IS NULL",
+    "CREATE INDEX inbound_replies ON inbound (submission) WHERE submission IS NOT NULL",
     """CREATE TABLE optouts (
         id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL,
         added_ms INTEGER NOT NULL, source TEXT NOT NULL, seq INTEGER NOT NULL,

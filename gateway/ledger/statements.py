@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from gateway.ledger.rows import (
     TABLES,
+    InboundRow,
     OptoutRow,
     ReceiptRow,
     Row,
@@ -40,7 +41,19 @@ _MUTABLE: dict[type[Row], tuple[str, ...]] = {
         "submit",
         "response",
     ),
-    ReceiptRow: ("submission", "segment", "seq", "mark", "month", "key", "raw", "duplicate_of"),
+    ReceiptRow: (
+        "submission",
+        "segment",
+        "seq",
+        "mark",
+        "month",
+        "key",
+        "raw",
+        "duplicate_of",
+        "conflict",
+        "matched_by",
+    ),
+    InboundRow: ("month", "key", "raw", "whole", "submission", "seq", "text", "optout"),
     OptoutRow: ("added_ms", "source", "seq", "month", "key", "number"),
 }
 

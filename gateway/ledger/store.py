@@ -25,9 +25,7 @@ from gateway.ledger.lookups import Lookups
 from gateway.ledger.rows import (
     TABLES,
     OptoutRow,
-    ReceiptRow,
     Row,
-    SegmentRow,
     SubmissionRow,
 )
 from gateway.ledger.schema import migrations
@@ -153,7 +151,7 @@ class Store(Lookups):
         elif type(row) is OptoutRow:
             self.optout_changes += 1
 
-    def put(self, row: SubmissionRow | SegmentRow | ReceiptRow | OptoutRow) -> None:
+    def put(self, row: Row) -> None:
         """Write the changes of *row* with the batch."""
         if id(row) not in self._fresh:
             self._changed[type(row)][row.id] = row

@@ -192,8 +192,9 @@ class OperatorSettings:
     message_id_form: str = field(
         default="same",
         metadata=about(
-            "How the ids of its answers are to be read to find them again in its receipts.",
-            Choice(("same", "hex_in_response", "decimal_in_response")),
+            "How the ids of its answers are to be read to find them again in its receipts; auto "
+            "finds out, and asks that the recipient's number agrees.",
+            Choice(("same", "hex_in_response", "decimal_in_response", "auto")),
         ),
     )
     default_alphabet: str = field(

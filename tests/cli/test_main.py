@@ -51,6 +51,8 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "messages cancel",
         "messages list",
         "messages show",
+        "operators learn",
+        "operators list",
         "optout add",
         "optout list",
         "optout remove",

@@ -44,7 +44,7 @@ async def test_receipts_before_their_responses_are_adopted_and_none_stays_an_orp
 async def test_a_receipt_acknowledged_as_an_orphan_survives_a_crash(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """Its response died with the link: the message is unknown, the receipt is kept."""
+    """Its response died with the link; recipient and time tell whose receipt it is."""
     world = World.make(tmp_path, options=SimOptions(early=1.0, response_delay_s=5.0))
     async with world.running(crash=True) as daemon:
         answer = await daemon.submit("+34600222001")
@@ -54,8 +54,10 @@ async def test_a_receipt_acknowledged_as_an_orphan_survives_a_crash(
     async with world.running() as daemon:
         record = await daemon.show(answer["submission_id"])
         status = await daemon.result("status")
-    assert record["state"] == "unknown"
-    assert status["queues"]["orphans"] == 1
+    assert record["state"] == "delivered"
+    assert codes(record) == ["A.1", "x.OutcomeUnknown", "E.1", "S.1"]
+    assert [each["matched_by"] for each in record["receipts"]] == ["recipient"]
+    assert status["queues"]["orphans"] == 0
     assert world.operators["movistar"].stats.submits == 1
 
 

@@ -35,7 +35,11 @@ async def test_no_answer_makes_it_unknown_and_it_is_not_resent(
 
 
 async def test_a_late_answer_resolves_it(tmp_path: Path, autojump_clock: MockClock) -> None:
-    world = World.make(tmp_path, {"movistar": "response_timeout_s = 5"})
+    world = World.make(
+        tmp_path,
+        {"movistar": "response_timeout_s = 5"},
+        options=SimOptions(receipt_delay_min_s=20.0, receipt_delay_max_s=20.0),
+    )
     async with world.running() as daemon:
         answer = await daemon.submit("+34600333931")
         record = await daemon.final(answer["submission_id"])
@@ -73,9 +77,12 @@ async def test_after_a_crash_what_was_sending_is_unknown_and_what_was_queued_goe
     async with world.running() as daemon:
         assert (await daemon.show(first["submission_id"]))["state"] == "unknown"
         assert (await daemon.final(second["submission_id"]))["state"] == "delivered"
-        # Its receipt comes all the same; without the operator's id nothing ties it to the message.
+        # Its receipt comes all the same; recipient and time tie it to the message.
+        record = await daemon.final(first["submission_id"])
         status = await daemon.result("status")
-    assert status["queues"]["unknown"] == 1
+    assert codes(record) == ["A.1", "x.OutcomeUnknown", "E.1", "S.1"]
+    assert record["receipts"][0]["matched_by"] == "recipient"
+    assert status["queues"]["unknown"] == status["queues"]["orphans"] == 0
     assert not world.operators["movistar"].duplicates()
 
 
