@@ -130,8 +130,8 @@ class Receipts:
             alone = self.unidentified.of_receipt(operator, orphan)
             if alone is None:
                 self._keep_orphan(row, delivered.raw, now_ms)
-                if row.duplicate_of is None:
-                    self.unidentified.add_orphan(orphan)
+                self.unidentified.add_orphan(orphan)
+                self._resolve(operator, pdu.source, now_ms)
                 return
             found = Found(*alone, BY_RECIPIENT)
         row.conflict |= int(self._matcher.names_two(operator, receipt, pdu.source, found.work))

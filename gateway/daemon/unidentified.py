@@ -101,12 +101,13 @@ class Unidentified:
     # -- pairs ---------------------------------------------------------------------------------
 
     def of_receipt(self, operator: Operator, orphan: Orphan) -> tuple[Work, SegmentRow] | None:
-        """The segment that alone fits *orphan*, which has just arrived."""
-        fitting = self._fitting(operator, orphan)
-        rivals = self._orphans.get(_key(operator.name, orphan.source), ())
-        others = {each.row.match_key for each in rivals} - {orphan.row.match_key}
-        if len(others) >= len(fitting):
+        """The segment that alone fits *orphan*, which has just arrived.
+
+        None where other receipts about that number wait: then `pairs` judges them together.
+        """
+        if _key(operator.name, orphan.source) in self._orphans:
             return None
+        fitting = self._fitting(operator, orphan)
         return fitting[0] if fitting else None
 
     def pairs(self, operator: Operator, number: str) -> list[tuple[Work, SegmentRow, Orphan]]:

@@ -114,8 +114,8 @@ class Lookups:
         )
 
     def last_orphans(self, limit: int) -> list[ReceiptRow]:
-        """The latest receipts that matched nothing yet, repeated ones left out, oldest first."""
-        latest = "submission IS NULL AND duplicate_of IS NULL ORDER BY id DESC LIMIT ?"
+        """The latest receipts that matched nothing yet, repeated ones too, oldest first."""
+        latest = "submission IS NULL ORDER BY id DESC LIMIT ?"
         return self._rows(ReceiptRow, latest, (limit,))[::-1]
 
     def unidentified(self, limit: int) -> list[tuple[int, int]]:

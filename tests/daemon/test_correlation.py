@@ -359,6 +359,29 @@ async def test_a_receipt_waits_while_an_answer_is_still_to_come(
     assert [each["state"] for each in records] == ["delivered", "accepted"]
 
 
+async def test_a_receipt_sent_again_decides_once_though_it_came_first_as_an_orphan(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """It waits for the other message's answer, and the operator sends it once more meanwhile."""
+    world = World.make(tmp_path)
+    rename(world, ["", "1000"])
+    operator = world.operators["movistar"]
+    async with world.running() as daemon:
+        first = await accepted(daemon, "+34600111942")
+        object.__setattr__(operator.options, "response_delay_s", 5.0)
+        await daemon.submit("+34600111942")
+        await trio.sleep(1)
+        for _ in range(2):
+            await deliver(daemon, receipt("4711", "34600111942"))
+        await trio.sleep(10)
+        await deliver(daemon, receipt("4711", "34600111942"))
+        record = await daemon.show(first["submission_id"])
+        status = await daemon.result("status")
+    assert record["state"] == "delivered"
+    assert codes(record) == ["A.1", "F.1", "E.1", "S.1", "x.Duplicate", "x.Duplicate"]
+    assert status["queues"]["orphans"] == 0
+
+
 async def test_an_unknown_message_in_parts_is_resolved_by_as_many_receipts(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
