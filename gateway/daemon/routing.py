@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.daemon.queues import Way
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class Routing:
                     setting=f"routes[{number}].operators",
                 )
             self._alphabets[route.operators] = alphabets.pop()
+        self._ways = [
+            Way(route.operators, route.shares if route.strategy == "balance" else ())
+            for route in routes
+        ]
 
     def operators(self, work: Work) -> tuple[str, ...]:
         """The names of the operators that may carry *work*, preferred first.
@@ -43,18 +48,29 @@ class Routing:
         Raises:
             ConfigError: no route fits.
         """
+        return self._routes[self._route(work)].operators
+
+    def way(self, work: Work) -> Way:
+        """Which operators may carry *work*, and how they share the messages of its route.
+
+        Raises:
+            ConfigError: no route fits.
+        """
+        return self._ways[self._route(work)]
+
+    def alphabet(self, operators: tuple[str, ...]) -> str:
+        """What data_coding 0 means at the operators of a route."""
+        return self._alphabets[operators]
+
+    def _route(self, work: Work) -> int:
         request, row = work.request, work.row
-        for route in self._routes:
+        for number, route in enumerate(self._routes):
             if route.fits(
                 to=request.to, sender=request.sender, brand=row.brand, category=row.category
             ):
-                return route.operators
+                return number
         raise ConfigError(
             "no route leads to this recipient",
             hint='add [[routes]] with to = ["+"] for everything else',
             setting="routes",
         )
-
-    def alphabet(self, operators: tuple[str, ...]) -> str:
-        """What data_coding 0 means at the operators of a route."""
-        return self._alphabets[operators]

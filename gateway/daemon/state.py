@@ -115,7 +115,7 @@ class DaemonState:
     def _operator(self, operator: Operator) -> dict[str, Any]:
         links = operator.links
         best = min(links, key=lambda link: _RANK.get(link.state, len(_RANK)))
-        pause_s = operator.pause_left_s(self._pipeline.clock.monotonic_s())
+        pause_s = operator.pace.left_s(self._pipeline.clock.monotonic_s())
         now_ms = self._pipeline.clock.now_ms()
         return {
             "name": operator.name,
@@ -136,7 +136,8 @@ class DaemonState:
             "in_flight": operator.in_flight,
             "rate": operator.settings.rate,
             "sent": operator.sent,
-            "throttled": operator.throttled,
+            "rate_now": round(operator.pace.rate, 3),
+            "throttled": operator.pace.pauses,
             "throttled_until": to_seconds_text(now_ms + round(pause_s * 1000)) if pause_s else None,
             "last_error": best.last_error,
         }

@@ -17,6 +17,7 @@ import orjson
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
+from gateway.ledger.rows import Outcome
 from gateway.smpp.text import EncodedText, encode_text
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ class Request:
     urgent: bool = False
     not_before_ms: int | None = None
     valid_for_s: int | None = None
+    priority: int = 0
 
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""
         every = ((name, getattr(self, name)) for name in _REQUEST_FIELDS)
-        said = {name: value for name, value in every if value is not None and value is not False}
+        said = {name: value for name, value in every if value not in (None, 0)}
         return orjson.dumps(said)
 
     @classmethod
@@ -81,6 +83,17 @@ class Work:
     def id(self) -> str:
         """The public `submission_id`."""
         return self.row.submission_id
+
+    def begun(self) -> bool:
+        """Whether any of it left, or is about to."""
+        return any(segment.outcome is not Outcome.PENDING for segment in self.segments)
+
+    def all_answered(self) -> bool:
+        """Whether no segment waits for its turn or for an answer."""
+        return all(
+            segment.outcome is not Outcome.PENDING and segment.outcome is not Outcome.SENDING
+            for segment in self.segments
+        )
 
     def encoded(self, default_alphabet: str) -> EncodedText:
         """The text as segments; the same submission always gives the same octets."""

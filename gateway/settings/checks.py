@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.settings.model import Admin, Gateway, Roles
     from gateway.settings.parties import Issuer, Sender, Window
     from gateway.settings.reading import Reading
-    from gateway.settings.traffic import OperatorSettings, Tls
+    from gateway.settings.traffic import OperatorSettings, RouteSettings, Tls
 
 
 def gateway(table: Gateway, place: Place, reading: Reading) -> None:
@@ -107,6 +107,20 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
             (*place, "receipt_means"),
             "is not set and counts as smsc: a receipt will never prove delivery to the handset",
             'ask the operator what DELIVRD means, and set "handset" or "smsc"',
+        )
+
+
+def route(table: RouteSettings, place: Place, reading: Reading) -> None:
+    """Weights belong to a balance, one for each operator."""
+    if table.weights and table.strategy != "balance":
+        reading.problem(
+            (*place, "weights"), "are for balance only", 'set strategy = "balance", or leave it out'
+        )
+    elif table.weights and len(table.weights) != len(table.operators):
+        reading.problem(
+            (*place, "weights"),
+            f"are {len(table.weights)} for {len(table.operators)} operators",
+            "one weight for each of the operators, in their order",
         )
 
 

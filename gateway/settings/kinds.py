@@ -170,6 +170,23 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """A list of values of one kind, where the same value may stand more than once."""
+
+    kind: Kind
+
+    def read(self, value: object, place: Place, reading: Reading) -> tuple[object, ...]:
+        if not isinstance(value, list) or not value:
+            raise Wrong(f"must be a list, not {type_words(value)}", "write it in brackets")
+        return tuple(
+            self.kind.read(item, (*place, number), reading) for number, item in enumerate(value)
+        )
+
+    def words(self) -> str:
+        return f"list of {self.kind.words()}"
+
+
+@dataclass(frozen=True, slots=True)
 class FilePath:
     """A path; relative ones start at the configuration's directory. *exists*: it must be a file."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.settings import checks
 from gateway.settings.kinds import (
     Choice,
+    Each,
     FilePath,
     Host,
     Many,
@@ -127,7 +128,7 @@ class OperatorSettings:
     window: int = field(
         default=10,
         metadata=about(
-            "Messages on the way at once on each session, without an answer yet.",
+            "Messages on the way at once, over all sessions of this bind, without an answer yet.",
             Whole(1, 10_000),
             unit="submit_sm",
         ),
@@ -235,7 +236,17 @@ class RouteSettings:
     strategy: str = field(
         default="failover",
         metadata=about(
-            "failover: the first of the operators that is bound.", Choice(("failover",))
+            "failover: the first of the operators that is bound. balance: all that are bound, by "
+            "weight; those without room at the moment are passed over.",
+            Choice(("failover", "balance")),
+        ),
+    )
+    weights: tuple[int, ...] = field(
+        default=(),
+        metadata=about(
+            "For balance: how many messages each of the operators gets in turn; equal if not set.",
+            Each(Whole(1, 1000)),
+            sample="[3, 1]",
         ),
     )
     senders: tuple[str, ...] = field(
@@ -259,6 +270,11 @@ class RouteSettings:
             key="category",
         ),
     )
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """`weights`, or equal ones."""
+        return self.weights or (1,) * len(self.operators)
 
     def fits(self, *, to: str, sender: str, brand: str, category: str) -> bool:
         """True if every condition of this route holds for the message."""
