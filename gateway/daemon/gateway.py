@@ -10,9 +10,10 @@ from gateway import __version__
 from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
+from gateway.daemon.connect import connect_tcp
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
-from gateway.daemon.link import Link, connect_tcp
+from gateway.daemon.link import Link
 from gateway.daemon.operator import Operator
 from gateway.daemon.parties import Parties
 from gateway.daemon.pipeline import Pipeline, in_thread

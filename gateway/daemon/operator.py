@@ -16,6 +16,8 @@ from gateway.smpp.pdu import SubmitSm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.daemon.connect import TlsState
+    from gateway.daemon.link import Alarm
     from gateway.daemon.work import Work
     from gateway.ledger.rows import SegmentRow
     from gateway.settings import OperatorSettings
@@ -34,6 +36,8 @@ class OperatorLink(Protocol):
     state: str
     since_ms: int
     last_error: str | None
+    alarm: Alarm | None
+    tls: TlsState | None
 
     def can_submit(self) -> bool:
         """Whether it is bound and may carry a `submit_sm`."""
@@ -122,6 +126,7 @@ class Operator:
             dest_npi=1,
             dest=work.request.to[1:],
             esm_class=encoded.esm_class,
+            priority=work.request.priority,
             validity_period=_relative_time(work.request.valid_for_s),
             registered_delivery=1,
             data_coding=encoded.data_coding,

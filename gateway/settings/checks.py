@@ -96,6 +96,12 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
             "is not set: the bind goes out without one",
             'set it, or write password = "" if the operator wants none',
         )
+    if table.interface_version == "3.3" and table.bind == "transceiver":
+        reading.problem(
+            (*place, "bind"),
+            "SMPP 3.3 has no transceiver",
+            'bind = "split", or interface_version = "3.4"',
+        )
     if table.bind == "transmitter":
         reading.warn(
             (*place, "bind"),
@@ -113,10 +119,12 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
 def route(table: RouteSettings, place: Place, reading: Reading) -> None:
     """Weights belong to a balance, one for each operator."""
     if table.weights and table.strategy != "balance":
-        reading.problem(
-            (*place, "weights"), "are for balance only", 'set strategy = "balance", or leave it out'
+        reading.warn(
+            (*place, "weights"),
+            "count for a balance only; this route is a failover",
+            'set strategy = "balance", or leave them out',
         )
-    elif table.weights and len(table.weights) != len(table.operators):
+    if table.weights and len(table.weights) != len(table.operators):
         reading.problem(
             (*place, "weights"),
             f"are {len(table.weights)} for {len(table.operators)} operators",

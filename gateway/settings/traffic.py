@@ -106,7 +106,12 @@ class OperatorSettings:
         ),
     )
     interface_version: str = field(
-        default="3.4", metadata=about("The version of SMPP spoken.", Choice(("3.4",)))
+        default="3.4",
+        metadata=about(
+            "The version of SMPP spoken. 3.3 sends no optional parameters; 5.0 lets the operator's "
+            "congestion_state steer the window.",
+            Choice(("3.3", "3.4", "5.0")),
+        ),
     )
     addr_ton: int = field(
         default=0, metadata=about("Type of number in the bind request.", Whole(0, 6))
@@ -156,6 +161,14 @@ class OperatorSettings:
     connect_timeout_s: float = field(
         default=10.0,
         metadata=about("Patience for the TCP and TLS handshakes.", Number(0, 600), unit="s"),
+    )
+    session_init_s: float = field(
+        default=10.0,
+        metadata=about(
+            "Patience for the answer to the bind, from the moment it is sent.",
+            Number(0, 600),
+            unit="s",
+        ),
     )
     inactivity_s: float = field(
         default=120.0,
@@ -207,6 +220,11 @@ class OperatorSettings:
     )
 
     @property
+    def smpp_version(self) -> int:
+        """`interface_version` as its octet: 0x34 for 3.4."""
+        return int(self.interface_version.replace(".", ""), 16)
+
+    @property
     def receipt_utc_offset_s(self) -> int | None:
         """`receipt_utc_offset` in seconds east of Greenwich."""
         if self.receipt_utc_offset is None:
@@ -246,7 +264,7 @@ class RouteSettings:
         metadata=about(
             "For balance: how many messages each of the operators gets in turn; equal if not set.",
             Each(Whole(1, 1000)),
-            sample="[3, 1]",
+            sample="[1]",
         ),
     )
     senders: tuple[str, ...] = field(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import RemoteProtocolError
 from gateway.smpp import wire
-from gateway.smpp.consts import CommandId, Status
+from gateway.smpp.consts import VERSION_3_3, VERSION_5_0, CommandId, Status, Tag
 from gateway.smpp.events import (
     BindRefused,
     Bound,
@@ -39,6 +39,7 @@ from gateway.smpp.events import (
     Unbound,
 )
 from gateway.smpp.link import Link
+from gateway.smpp.older import as_3_3
 from gateway.smpp.pdu import (
     Bind,
     BindResp,
@@ -93,6 +94,7 @@ class Session(Link):
         window: submits prepared or unanswered at most, 1 or more.
         enquire_link_s: after this long without a PDU received, ask whether the peer is there.
         response_timeout_s: patience for any answer, each operation for itself (section 7.2).
+        session_init_s: patience for the answer to the bind; by default as for any other.
         now: monotonic seconds.
         first_sequence: where our sequence numbers begin, 1 to 0x7FFFFFFF.
     """
@@ -104,6 +106,7 @@ class Session(Link):
         window: int,
         enquire_link_s: float = 30.0,
         response_timeout_s: float = 10.0,
+        session_init_s: float | None = None,
         now: float,
         first_sequence: int = 1,
     ) -> None:
@@ -111,10 +114,13 @@ class Session(Link):
             bind,
             enquire_link_s=enquire_link_s,
             response_timeout_s=response_timeout_s,
+            session_init_s=session_init_s,
             now=now,
             first_sequence=first_sequence,
         )
         self._window = Window(window, response_timeout_s)
+        #: SMPP 5.0 lets the SMSC steer the window by congestion_state (4.8.4.18).
+        self._steered = bind.interface_version >= VERSION_5_0
         self._splitter = wire.Splitter()
         self._owed: RemoteProtocolError | None = None  # to be raised by the next call
         self._early: list[Delivered] = []
@@ -124,6 +130,16 @@ class Session(Link):
         if self.state is not State.BOUND or self.bind.mode == "receiver":
             return 0
         return self._window.free()
+
+    @property
+    def window(self) -> int:
+        """Submits that may be on the way at once, as the SMSC's congestion_state leaves it."""
+        return self._window.allowed
+
+    @property
+    def takes_tlvs(self) -> bool:
+        """Whether both sides speak a version with optional parameters: 3.4 or later."""
+        return self.peer_version > VERSION_3_3
 
     @property
     def in_flight(self) -> int:
@@ -143,7 +159,7 @@ class Session(Link):
         if self.free() < 1:
             raise self._misuse("prepare a submit_sm", in_flight=self._window.in_flight)
         sequence = self._next_sequence()
-        octets = wire.encode(pdu, sequence)
+        octets = wire.encode(pdu if not pdu.tlvs or self.takes_tlvs else as_3_3(pdu), sequence)
         self._window.prepare(sequence, token, octets)
         return sequence, octets
 
@@ -242,6 +258,8 @@ class Session(Link):
             events.append(Ignored(pdu.raw, "unmatched"))
             return
         token, late = settled
+        if pdu.tlvs and self._steered:
+            self._window.steer(pdu.tlv(Tag.CONGESTION_STATE))
         message_id = pdu.message_id or None
         events.append(
             SubmitAnswered(token, pdu.sequence, pdu.status, message_id, pdu.raw, late, False)
