@@ -71,13 +71,16 @@ def show(run: Run, submission_id: str) -> None:
 def cancel(run: Run, submission_id: str) -> None:
     """Withdraw a message that has not been sent yet.
 
-    Exit code 1 if it is too late.
+    One that was accepted the operator is asked to cancel, where it has cancel_sm. Exit code 1 if
+    it is too late.
     """
     result = run.call("messages.cancel", {"submission_id": submission_id})
     if run.as_json:
         print_json(result)
     else:
-        click.echo(f"{result.get('submission_id')}  {coloured(result.get('state'))}")
+        asked = result.get("asked")
+        more = f", the operator is asked to cancel {asked} segment(s)" if asked else ""
+        click.echo(f"{result.get('submission_id')}  {coloured(result.get('state'))}{more}")
 
 
 @command(

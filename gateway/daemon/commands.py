@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
@@ -72,6 +73,7 @@ class Changes:
         sealer: Sealer,
         admission: Admission,
         dispatcher: Dispatcher,
+        inquiries: Inquiries,
         reader: SubmissionReader,
         *,
         max_queued: int,
@@ -82,6 +84,7 @@ class Changes:
         self._sealer = sealer
         self._admission = admission
         self._dispatcher = dispatcher
+        self._inquiries = inquiries
         self._reader = reader
         self._max_queued = max_queued
 
@@ -136,9 +139,18 @@ class Changes:
         return work
 
     def cancel(self, submission_id: str, by: str, now_ms: int) -> dict[str, Any]:
-        """Withdraw a submission of which nothing has been sent."""
+        """Withdraw a submission of which nothing has been sent.
+
+        One the operator has accepted it is asked to cancel, where it has cancel_sm: the answer
+        says how many segments were asked for, and the outcome shows as any receipt does.
+        """
         work = self._existing(submission_id)
         row = work.row
+        asked = self._inquiries.cancel(work) if row.state is State.ACCEPTED else 0
+        if asked:
+            command = f"messages.cancel {submission_id}"
+            self._sealer.log_event("x.Admin", now_ms, by=by, cmd=command)
+            return {"submission_id": submission_id, "state": row.state.value, "asked": asked}
         untouched = all(segment.outcome is Outcome.PENDING for segment in work.segments)
         if (
             row.closed_ms is not None
@@ -147,7 +159,8 @@ class Changes:
         ):
             raise AnswerIsNo(
                 f"submission {submission_id} is {row.state.value} and cannot be cancelled",
-                hint="only what is held or queued can be withdrawn",
+                hint="only what is held or queued can be withdrawn; what was accepted only at an"
+                " operator with cancel_sm = true",
                 submission_id=submission_id,
                 state=row.state.value,
             )

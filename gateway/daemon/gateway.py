@@ -13,6 +13,7 @@ from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
+from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.link import Link
 from gateway.daemon.operator import Operator
 from gateway.daemon.parties import Parties
@@ -99,14 +100,16 @@ def open_gateway(
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
     receipts = Receipts(store, vault, works, sealer, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
-    responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
+    inquiries = Inquiries(operators, works, receipts)
+    answered = (store, works, sealer, dispatcher, receipts, inquiries)
+    responses = Responses(*answered, confirm_within_s=confirm_s)
     checkpoints = Checkpoints(
         store,
         ledger.signer,
         every_s=settings.ledger.checkpoint_every_s,
         every=settings.ledger.checkpoint_every_entries,
     )
-    parts = (works, sealer, dispatcher, responses, receipts, checkpoints)
+    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -116,7 +119,7 @@ def open_gateway(
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, submissions)
+    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
     changes = Changes(store, vault, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)

@@ -25,6 +25,8 @@ from gateway.smpp.events import (
     Ignored,
     LinkDead,
     PeerUnbound,
+    RequestAnswered,
+    RequestTimedOut,
     SubmitAnswered,
     SubmitTimedOut,
     Unbound,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.connect import TlsState
     from gateway.daemon.operator import Operator
-    from gateway.daemon.pipeline import Pipeline
+    from gateway.daemon.pipeline import LinkEvent, Pipeline
     from gateway.settings import OperatorSettings
     from gateway.smpp.events import Event
     from gateway.smpp.pdu import Mode
@@ -52,6 +54,7 @@ _READ_BYTES = 65_536
 _UNANSWERED_MOST = 2_000
 #: A link that held this long is steady: the next try comes quickly again.
 _STEADY_S = 10.0
+_ABOUT_REQUESTS = (SubmitAnswered, SubmitTimedOut, RequestAnswered, RequestTimedOut)
 _SILENCE = {
     "bind_unanswered": "the bind was not answered",
     "enquire_link_unanswered": "enquire_link was not answered",
@@ -265,10 +268,10 @@ class Link:
 
     def _handle(self, session: Session, events: list[Event]) -> bool:
         """Sort events to the pipeline; True when the session ended in good order."""
-        work: list[SubmitAnswered | SubmitTimedOut | Delivered] = []
+        work: list[LinkEvent | Delivered] = []
         ended = False
         for event in events:
-            if isinstance(event, SubmitAnswered | SubmitTimedOut):
+            if isinstance(event, _ABOUT_REQUESTS):
                 work.append(event)
             elif isinstance(event, Delivered):
                 self._unanswered += 1

@@ -117,7 +117,7 @@ class Operator:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20)."""
         encoded = work.encoded(self.settings.default_alphabet)
         sender = work.request.sender
-        source_ton, source_npi, source = _source(sender)
+        source_ton, source_npi, source = source_of(sender)
         return SubmitSm(
             source_ton=source_ton,
             source_npi=source_npi,
@@ -137,7 +137,7 @@ class Operator:
         return sum(link.session.free() for link in self.links if link.session is not None)
 
 
-def _source(sender: str) -> tuple[int, int, str]:
+def source_of(sender: str) -> tuple[int, int, str]:
     """TON, NPI and address of a sender (SMPP 3.4 sections 5.2.5 and 5.2.6)."""
     if sender.startswith("+"):
         return 1, 1, sender[1:]

@@ -114,6 +114,43 @@ class Receipts:
             self._store.put_new(row)
             self._take(operator, *matched, row, delivered.raw, receipt.state, now_ms)
 
+    def told(
+        self,
+        operator: Operator,
+        bind: str,
+        work: Work,
+        segment: SegmentRow,
+        word: str,
+        error: str,
+        raw: bytes,
+        now_ms: int,
+    ) -> None:
+        """The operator said by query_sm_resp or cancel_sm_resp (*raw*) where a segment stands."""
+        state = operator.dialect.state(word)
+        row = ReceiptRow(
+            id=self._store.next_id(ReceiptRow),
+            submission=None,
+            segment=None,
+            operator=operator.name,
+            bind=bind,
+            match_key=None,
+            message_state=word,
+            final=int(state == "delivered" or state in _FAILURES),
+            error=error,
+            network_error_code=None,
+            received_ms=now_ms,
+            done_ms=None,
+            conflict=0,
+            duplicate_of=None,
+            seq=-1,
+            mark=b"",
+            month=month_of(now_ms),
+            key=None,
+            raw=None,
+        )
+        self._store.put_new(row)
+        self._take(operator, work, segment, row, raw, state, now_ms)
+
     def _match(
         self, operator: Operator, match_key: str | None, receipt: Receipt, delivered: Delivered
     ) -> tuple[Work, SegmentRow] | None:

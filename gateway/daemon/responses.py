@@ -20,11 +20,14 @@ from gateway.smpp.message_id import normalise_message_id
 
 log = structlog.get_logger()
 
+#: How long after its deadline a message is kept open for the answer to a query_sm.
+_QUERY_MS: Final = 60_000
 #: First and longest wait before a message is tried again that alone failed for now.
 RETRY_S: Final = (0.5, 60.0)
 
 if TYPE_CHECKING:
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.sealer import Sealer
@@ -44,6 +47,7 @@ class Responses:
         sealer: Sealer,
         dispatcher: Dispatcher,
         receipts: Receipts,
+        inquiries: Inquiries,
         *,
         confirm_within_s: int,
     ) -> None:
@@ -52,6 +56,7 @@ class Responses:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._receipts = receipts
+        self._inquiries = inquiries
         self._confirm_ms = confirm_within_s * 1000
         self.accepted = 0
         self.rejected = 0
@@ -292,6 +297,10 @@ class Responses:
                 work = self._works.get(row_id)
                 if work.row.closed_ms is None and work.row.state is state:
                     found = True
+                    if self._inquiries.query(work):
+                        work.row.due_ms = now_ms + _QUERY_MS
+                        self._store.put(work.row)
+                        continue
                     body = {"deadline": time_text(work.row.due_ms)}
                     self._sealer.event(work, "x.NoConfirmation", now_ms, body)
                     self._sealer.close(

@@ -125,6 +125,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+    def read(self, value: object, place: Place, reading: Reading) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(f"must be true or false, not {type_words(value)}", "without quotes")
+        return value
+
+    def words(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of a few words."""
 

@@ -13,6 +13,7 @@ from gateway.settings.kinds import (
     Choice,
     Each,
     FilePath,
+    Flag,
     Host,
     Many,
     Number,
@@ -184,6 +185,20 @@ class OperatorSettings:
             "The first and the longest wait before another try, whatever failed.",
             Span(3_600),
             unit="s",
+        ),
+    )
+    query_sm: bool = field(
+        default=False,
+        metadata=about(
+            "The operator answers query_sm: it is asked about a message whose receipt has not come "
+            "by its deadline, before that is closed as unconfirmed.",
+            Flag(),
+        ),
+    )
+    cancel_sm: bool = field(
+        default=False,
+        metadata=about(
+            "The operator has cancel_sm: a message it accepted can still be cancelled.", Flag()
         ),
     )
     receipt_means: str | None = field(
