@@ -28,7 +28,7 @@ def octets(command_id: int, status: int, sequence: int, body: bytes = b"") -> by
 
 async def outcome_of(tmp_path: Path, status: int, body: bytes) -> tuple[dict[str, Any], World]:
     """How a message ends that is answered so, and that the next one is not harmed by it."""
-    hard = []
+    hard: list[Pdu] = []
 
     def answer(pdu: Pdu) -> list[bytes] | None:
         if isinstance(pdu, SubmitSm) and not hard:
