@@ -98,7 +98,7 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
         )
     if table.interface_version == "3.3" and table.bind == "transceiver":
         reading.problem(
-            (*place, "bind"),
+            (*place, "interface_version"),
             "SMPP 3.3 has no transceiver",
             'bind = "split", or interface_version = "3.4"',
         )
