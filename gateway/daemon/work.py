@@ -88,6 +88,8 @@ class Work:
 
     def begun(self) -> bool:
         """Whether any of it left, or is about to."""
+        if len(self.segments) == 1:  # nearly every message: spare it the generator
+            return self.segments[0].outcome is not Outcome.PENDING
         return any(segment.outcome is not Outcome.PENDING for segment in self.segments)
 
     def all_answered(self) -> bool:
