@@ -24,7 +24,7 @@ from gateway.cli.source import records
 if TYPE_CHECKING:
     from gateway.cli.command import Run
 
-messages = group(root, "messages", "List, show and withdraw messages.")
+messages = group(root, "messages", "List, show, withdraw and resolve messages.")
 
 COLUMNS = (
     Column("submission_id", field("submission_id")),
@@ -71,9 +71,42 @@ def show(run: Run, submission_id: str) -> None:
 def cancel(run: Run, submission_id: str) -> None:
     """Withdraw a message that has not been sent yet.
 
-    Exit code 1 if it is too late.
+    One that was accepted the operator is asked to cancel, where it has cancel_sm. Exit code 1 if
+    it is too late.
     """
     result = run.call("messages.cancel", {"submission_id": submission_id})
+    if run.as_json:
+        print_json(result)
+    else:
+        asked = result.get("asked")
+        more = f", the operator is asked to cancel {asked} segment(s)" if asked else ""
+        click.echo(f"{result.get('submission_id')}  {coloured(result.get('state'))}{more}")
+
+
+@command(
+    messages,
+    "resolve",
+    example="acuse messages resolve 01990c4e-6a00-7000-8000-1a2b3c4d5e6f \\\n"
+    "    --as not-sent --why 'operator ticket INC-7: never reached them'",
+)
+@click.argument("submission_id", metavar="ID")
+@click.option(
+    "--as",
+    "said",
+    type=click.Choice(("delivered", "not-sent")),
+    required=True,
+    help="What became of it. delivered closes as delivered_to_operator, for no handset said so;"
+    " not-sent closes as undelivered: to send it, submit it anew.",
+)
+@click.option("--why", required=True, metavar="TEXT", help="How you know; stands in the ledger.")
+def resolve(run: Run, submission_id: str, said: str, why: str) -> None:
+    """Decide what became of a message that is unknown or unconfirmed.
+
+    It is sealed with your name and reason. A receipt that comes later reopens it. Exit code 1 if
+    its outcome is known.
+    """
+    args: dict[str, object] = {"submission_id": submission_id, "as": said, "why": why}
+    result = run.call("messages.resolve", args)
     if run.as_json:
         print_json(result)
     else:

@@ -116,6 +116,9 @@ def _operators(operators: list[Mapping[str, Any]]) -> None:
 
 
 def _trouble(operator: Mapping[str, Any]) -> str:
+    alarm = operator.get("alarm")
+    if isinstance(alarm, dict):
+        return f"ALARM {plain(alarm.get('kind'))}: {plain(alarm.get('message'))}"
     return "" if operator.get("state") == "bound" else plain(operator.get("last_error"))
 
 

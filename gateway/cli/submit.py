@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 @click.option("--campaign", metavar="NAME", help="The campaign it counts for.")
 @click.option("--not-before", metavar="TIME", help="Not before this time, 2026-11-28T09:00:00Z.")
 @click.option("--valid-for", metavar="SPAN", help="Give up after this time: 30m, 24h, 7d.")
+@click.option(
+    "--priority",
+    type=click.IntRange(0, 3),
+    metavar="0-3",
+    help="3 leaves before the others, and the operator is told so. Default: 0.",
+)
 @click.option("--location", metavar="JSON", help="Where the recipient is, as far as known.")
 @click.option("--urgent", is_flag=True, default=None, help="Declare it urgent in law.")
 @click.option(

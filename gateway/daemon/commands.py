@@ -6,7 +6,9 @@ A command that cannot be done raises before it has written anything, so it leave
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import structlog
 
 from gateway.clock import to_seconds_text
 from gateway.errors import AcuseError, AnswerIsNo, DataError, TryAgain
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.optouts import Optouts
     from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.sealer import Sealer
-    from gateway.daemon.work import WorkSet
+    from gateway.daemon.work import Work, WorkSet
 
     Reply: TypeAlias = Callable[[dict[str, Any] | AcuseError], None]
+
+log = structlog.get_logger()
+
+#: What a person may say of an unknown, and the state it closes in.
+RESOLUTIONS: Final = {
+    "delivered": State.DELIVERED_TO_OPERATOR,
+    "not-sent": State.UNDELIVERED,
+}
 
 
 class Command:
@@ -56,6 +67,7 @@ class Changes:
         sealer: Sealer,
         admission: Admission,
         dispatcher: Dispatcher,
+        inquiries: Inquiries,
         reader: SubmissionReader,
         *,
         max_queued: int,
@@ -65,6 +77,7 @@ class Changes:
         self._sealer = sealer
         self._admission = admission
         self._dispatcher = dispatcher
+        self._inquiries = inquiries
         self._reader = reader
         self._max_queued = max_queued
 
@@ -82,8 +95,33 @@ class Changes:
             self._dispatcher.enqueue(work)
         return result
 
-    def cancel(self, submission_id: str, by: str, now_ms: int) -> dict[str, Any]:
-        """Withdraw a submission of which nothing has been sent."""
+    def resolve(
+        self, submission_id: str, said: str, why: str, by: str, now_ms: int
+    ) -> dict[str, Any]:
+        """A person decides what became of a message whose outcome nobody knows.
+
+        A person's word is no handover (E.1), so `delivered` closes as `delivered_to_operator`;
+        `not-sent` closes as `undelivered`, and whoever wants it sent submits it anew. A receipt
+        that comes later all the same reopens it.
+        """
+        work = self._existing(submission_id)
+        row = work.row
+        if row.state not in (State.UNKNOWN, State.UNCONFIRMED):
+            raise AnswerIsNo(
+                f"submission {submission_id} is {row.state.value}, and that is known",
+                hint="only what is unknown or unconfirmed is for a person to decide",
+                submission_id=submission_id,
+                state=row.state.value,
+            )
+        if row.closed_ms is not None:
+            self._sealer.reopen(work, now_ms)
+        body = {"by": by, "as": said, "why": why}
+        self._sealer.event(work, "x.Resolved", now_ms, body)
+        self._sealer.close(work, RESOLUTIONS[said], now_ms)
+        log.info("submission.resolved", submission_id=work.id, by=by, said=said)
+        return {"submission_id": submission_id, "state": row.state.value, "as": said}
+
+    def _existing(self, submission_id: str) -> Work:
         work = self._works.by_submission_id(submission_id)
         if work is None:
             raise AnswerIsNo(
@@ -91,7 +129,21 @@ class Changes:
                 hint="`acuse messages list` shows the latest ones",
                 submission_id=submission_id,
             )
+        return work
+
+    def cancel(self, submission_id: str, by: str, now_ms: int) -> dict[str, Any]:
+        """Withdraw a submission of which nothing has been sent.
+
+        One the operator has accepted it is asked to cancel, where it has cancel_sm: the answer
+        says how many segments were asked for, and the outcome shows as any receipt does.
+        """
+        work = self._existing(submission_id)
         row = work.row
+        asked = self._inquiries.cancel(work) if row.state is State.ACCEPTED else 0
+        if asked:
+            command = f"messages.cancel {submission_id}"
+            self._sealer.log_event("x.Admin", now_ms, by=by, cmd=command)
+            return {"submission_id": submission_id, "state": row.state.value, "asked": asked}
         untouched = all(segment.outcome is Outcome.PENDING for segment in work.segments)
         if (
             row.closed_ms is not None
@@ -100,7 +152,8 @@ class Changes:
         ):
             raise AnswerIsNo(
                 f"submission {submission_id} is {row.state.value} and cannot be cancelled",
-                hint="only what is held or queued can be withdrawn",
+                hint="only what is held or queued can be withdrawn; what was accepted only at an"
+                " operator with cancel_sm = true",
                 submission_id=submission_id,
                 state=row.state.value,
             )

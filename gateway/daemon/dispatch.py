@@ -2,16 +2,17 @@
 
 A queue holds segments in order of arrival. Only the front of a long queue is in memory; the rest
 waits in the ledger file behind `_cursor` and is loaded page by page, so memory does not grow with
-the backlog. A segment that comes back (throttled, or never written) returns to the front.
+the backlog. A segment that comes back (throttled, or never written) returns to the front, and no
+later message to the same person overtakes it (`queues`).
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.daemon.operator import Attempt
+from gateway.daemon.queues import Lanes, Queue, Returned, Way
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
 from gateway.smpp.session import State as SessionState
@@ -35,8 +36,6 @@ _READY_LOW = 4096
 #: Submissions brought into memory in one batch; more would hold up the answers of that batch.
 _PAGE = 256
 
-_Item = tuple["Work", "SegmentRow"]
-
 
 class Dispatcher:
     """Decides, batch by batch, which segments leave now and on which link."""
@@ -56,7 +55,9 @@ class Dispatcher:
         self._admission = admission
         self._operators = operators
         self._routing = routing
-        self._queues: dict[tuple[str, ...], deque[_Item]] = {}
+        self._queues: dict[Way, Queue] = {}
+        self._lanes = Lanes()
+        self._returned = Returned()
         self._ready = 0
         #: Every queued submission up to this row id is in memory; later ones may not be.
         self._cursor = 0
@@ -73,17 +74,28 @@ class Dispatcher:
             self._next_held_ms = min(self._next_held_ms, work.row.due_ms)
             return
         if work.row.id > self._cursor:
+            # What is urgent does not wait in the file; that it is loaded again later does no harm,
+            # for a segment leaves only while it is pending.
+            jumps = work.request.priority > 0 and self._ready < 2 * _READY_MOST
             if self._backlog or self._ready >= _READY_MOST:
                 self._backlog = True  # it waits in the file, behind the others
-                return
-            self._cursor = work.row.id
+                if not jumps:
+                    return
+            else:
+                self._cursor = work.row.id
         self._push(work)
 
-    def requeue(self, work: Work, segment: SegmentRow) -> None:
-        """A segment that did not go through returns to the front."""
+    def requeue(self, work: Work, segment: SegmentRow, due_s: float | None = None) -> None:
+        """A segment that did not go through leaves again: before all others, or from *due_s* on."""
         self._works.pin(work)
-        self._queue(work).appendleft((work, segment))
+        self._returned.add((work, segment), due_s)
         self._ready += 1
+
+    def settled(self, work: Work) -> None:
+        """An attempt of *work* ended: if nothing of it is to follow, its person's next one may."""
+        if work.row.closed_ms is None and not work.all_answered():
+            return
+        self._hand_over(work)
 
     def resume(self, work: Work) -> None:
         """After a restart: what is left of a submission that was begun goes out."""
@@ -97,11 +109,18 @@ class Dispatcher:
                 queue.append((work, segment))
                 self._ready += 1
 
-    def _queue(self, work: Work) -> deque[_Item]:
+    def _queue(self, work: Work) -> Queue:
         # Once a segment went to an operator, the others follow it there.
-        operator = work.row.operator
-        key = self._routing.operators(work) if operator is None else (operator,)
-        return self._queues.setdefault(key, deque())
+        operator = work.row.operator if work.begun() else None
+        way = self._routing.way(work) if operator is None else Way((operator,))
+        queue = self._queues.get(way)
+        if queue is None:
+            queue = self._queues[way] = Queue(way)
+        return queue
+
+    def _hand_over(self, work: Work) -> None:
+        for item in reversed(self._lanes.leave(work)):
+            self._queue(item[0]).appendleft(item)
 
     # -- one batch -----------------------------------------------------------------------------
 
@@ -147,20 +166,51 @@ class Dispatcher:
         """Mark what may leave now as `sending`; `transmit` puts it on the wire after the commit."""
         if self.stopped:
             return
-        for names, queue in self._queues.items():
-            operator = next(
-                (self._operators[name] for name in names if self._operators[name].bound()), None
-            )
-            if operator is None:
+        for item in self._returned.take(now_s):
+            self._queue(item[0]).appendleft(item)
+        for queue in list(self._queues.values()):
+            if queue:
+                self._send(queue, now_ms, now_s)
+
+    def _send(self, queue: Queue, now_ms: int, now_s: float) -> None:
+        """Let go of a queue what its operators have room for."""
+        rooms = self._rooms(queue.way, now_s)
+        while rooms and queue:
+            work, segment = item = queue.popleft()
+            if self._lanes.blocked(work):
+                self._lanes.park(item)  # still ready, still pinned
                 continue
-            room = operator.capacity(now_s) if queue else 0
-            while room > 0 and queue:
-                work, segment = queue.popleft()
-                self._ready -= 1
-                if self._may_leave(work, segment, now_ms):
-                    self._prepare(operator, work, segment, now_ms)
-                    room -= 1
-                self._works.unpin(work)
+            begun = work.begun()
+            chosen = _of(work.row.operator, rooms) if begun else queue.choose(rooms)
+            if chosen is None:  # the rest of a message follows its beginning
+                self._queue(work).append(item)
+                continue
+            self._ready -= 1
+            if self._may_leave(work, segment, now_ms, begun=begun):
+                operator, room = rooms[chosen]
+                self._prepare(operator, work, segment, now_ms)
+                if room > 1:
+                    rooms[chosen] = operator, room - 1
+                else:
+                    del rooms[chosen]
+            elif work.row.state is State.HELD:
+                self._hand_over(work)
+            else:
+                self.settled(work)
+            self._works.unpin(work)
+
+    def _rooms(self, way: Way, now_s: float) -> list[tuple[Operator, int]]:
+        """Which operators take messages of this way now, and how many."""
+        rooms = []
+        for name in way.names:
+            operator = self._operators[name]
+            if operator.bound():
+                room = operator.capacity(now_s)
+                if room > 0:
+                    rooms.append((operator, room))
+                if not way.weights:
+                    break  # the others are for when it is down
+        return rooms
 
     def transmit(self, now_ms: int, now_s: float) -> None:
         """The commit that says `sending` is durable: from here on segments may be on the wire.
@@ -177,14 +227,13 @@ class Dispatcher:
         for link in touched:
             link.flush()
 
-    def _may_leave(self, work: Work, segment: SegmentRow, now_ms: int) -> bool:
+    def _may_leave(self, work: Work, segment: SegmentRow, now_ms: int, *, begun: bool) -> bool:
         """Whether the submission still wants this segment sent, and policy still lets it."""
         row = work.row
         if row.closed_ms is not None or segment.outcome is not Outcome.PENDING:
             return False
         if any(other.outcome is Outcome.REJECTED for other in work.segments):
             return False
-        begun = any(other.outcome is not Outcome.PENDING for other in work.segments)
         if begun:
             return True  # half a message helps nobody: what was begun is finished
         if row.state is not State.QUEUED or self._expire(work, now_ms):
@@ -222,7 +271,7 @@ class Dispatcher:
         pdu = operator.submit_sm(work, segment.number, now_ms)
         sequence, wire = session.prepare(pdu, Attempt(work, segment))
         self._prepared.append((link, session, sequence, segment))
-        operator.limiter.take()
+        operator.pace.take()
         operator.in_flight += 1
         operator.sent += 1
         segment.outcome = Outcome.SENDING
@@ -234,6 +283,7 @@ class Dispatcher:
             self._works.waiting -= 1
         row.state, row.operator, row.due_ms = State.SENDING, operator.name, 0
         self._works.pin(work)
+        self._lanes.enter(work)
         self._store.put(segment)
         self._store.put(row)
 
@@ -248,17 +298,27 @@ class Dispatcher:
             return now_s
         if self._next_held_ms < math.inf and self._ready < _READY_MOST:
             wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
-        for names, queue in self._queues.items():
-            if not queue:
-                continue
-            for name in names:
+        returned = self._returned.next_s(now_s)
+        if returned is not None:
+            wake = min(wake, returned)
+        for queue in self._queues.values():
+            for name in queue.way.names if queue else ():
                 operator = self._operators[name]
                 if operator.bound():
                     wake = min(wake, operator.wake_s(now_s))
-                    break
+                    if not queue.way.weights:
+                        break
         return wake
 
     @property
     def ready(self) -> int:
         """Segments in memory that wait to be sent."""
         return self._ready
+
+
+def _of(name: str | None, rooms: list[tuple[Operator, int]]) -> int | None:
+    """Where among *rooms* the operator of that name is."""
+    for at, (operator, _) in enumerate(rooms):
+        if operator.name == name:
+            return at
+    return None

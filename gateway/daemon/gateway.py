@@ -13,11 +13,13 @@ from gateway import __version__
 from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
+from gateway.daemon.connect import connect_tcp
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
+from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.learning import learn
-from gateway.daemon.link import Link, connect_tcp
+from gateway.daemon.link import Link
 from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
@@ -112,9 +114,11 @@ def open_gateway(
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
-    responses = Responses(store, works, sealer, dispatcher, receipts, confirm_within_s=confirm_s)
+    inquiries = Inquiries(operators, works, receipts)
+    answered = (store, works, sealer, dispatcher, receipts, inquiries)
+    responses = Responses(*answered, confirm_within_s=confirm_s)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, checkpoints)
+    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -125,7 +129,7 @@ def open_gateway(
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, submissions)
+    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
     changes = Changes(optouts, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)

@@ -8,13 +8,14 @@ when"). Reading never waits for writing.
 from __future__ import annotations
 
 import math
-import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 import trio
 
+from gateway.daemon.backoff import Backoff, Trouble, hint_of, trouble_of
+from gateway.daemon.connect import tls_state
 from gateway.errors import BindRefused, LinkLost, RemoteProtocolError
 from gateway.smpp.consts import status_name
 from gateway.smpp.events import BindRefused as BindAnsweredNo
@@ -24,6 +25,8 @@ from gateway.smpp.events import (
     Ignored,
     LinkDead,
     PeerUnbound,
+    RequestAnswered,
+    RequestTimedOut,
     SubmitAnswered,
     SubmitTimedOut,
     Unbound,
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable
 
+    from gateway.daemon.connect import TlsState
     from gateway.daemon.operator import Operator
-    from gateway.daemon.pipeline import Pipeline
+    from gateway.daemon.pipeline import LinkEvent, Pipeline
     from gateway.settings import OperatorSettings
     from gateway.smpp.events import Event
     from gateway.smpp.pdu import Mode
@@ -55,6 +59,7 @@ _UNSENT_MOST = 50_000
 _STEADY_S = 10.0
 #: How long a peer that is being left may take to read what it is still told.
 _LAST_WORDS_S = 1.0
+_ABOUT_REQUESTS = (SubmitAnswered, SubmitTimedOut, RequestAnswered, RequestTimedOut)
 _SILENCE = {
     "bind_unanswered": "the bind was not answered",
     "enquire_link_unanswered": "enquire_link was not answered",
@@ -62,39 +67,13 @@ _SILENCE = {
 }
 
 
-async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
-    """A connection to the operator, by TLS where configured, with the host name verified.
+class Alarm(NamedTuple):
+    """Something only a person can mend."""
 
-    Raises:
-        LinkLost: refused, unreachable, too slow, or the TLS handshake failed.
-    """
-    host, port = settings.host, settings.port
-    try:
-        with trio.fail_after(settings.connect_timeout_s):
-            stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
-            tls = settings.tls
-            if tls is not None:
-                context = ssl.create_default_context(cafile=tls.ca_file)
-                if tls.cert_file is not None:
-                    context.load_cert_chain(tls.cert_file, tls.key_file)
-                secured = trio.SSLStream(stream, context, server_hostname=tls.server_name or host)
-                await secured.do_handshake()
-                stream = secured
-    except trio.TooSlowError:
-        raise LinkLost(
-            f"no connection within {settings.connect_timeout_s:g} s",
-            hint="is the operator reachable from here, and is our address on its list?",
-            host=host,
-            port=port,
-        ) from None
-    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
-        raise LinkLost(
-            f"cannot connect to {host} port {port}: {error.__cause__ or error}",
-            hint="check host, port and tls of the operator",
-            host=host,
-            port=port,
-        ) from error
-    return stream
+    kind: str
+    message: str
+    hint: str
+    since_ms: int
 
 
 class Link:
@@ -117,9 +96,12 @@ class Link:
         self.state = "connecting"
         self.since_ms = pipeline.clock.now_ms()
         self.last_error: str | None = None
+        #: What a person must look at before it can be bound.
+        self.alarm: Alarm | None = None
+        self.tls: TlsState | None = None
         self._pipeline = pipeline
         self._connect = connect
-        self._random = random
+        self._backoff = Backoff(operator.settings.reconnect_s, random)
         self._to_write = trio.Event()
         self._scope = trio.CancelScope()
         self._sending = trio.Lock()
@@ -164,35 +146,47 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link bound until drained. Exponential back-off with jitter between tries."""
-        first_s, longest_s = self.operator.settings.reconnect_s
-        pause_s = first_s
         while not self._drained.is_set():
-            bound_at = math.inf
+            connected_at = math.inf
             try:
                 stream = await self._connect(self.operator.settings)
                 async with stream:
-                    bound_at = trio.current_time()
+                    connected_at = trio.current_time()
+                    self.tls = tls_state(stream)
                     await self._talk(stream)
             except (LinkLost, RemoteProtocolError, BindRefused) as error:
-                self.last_error = error.message
-                # A link that held for a while earns a quick return.
-                if trio.current_time() - bound_at > _STEADY_S:
-                    pause_s = first_s
-                wait_s = pause_s * self._random.uniform(0.5, 1.0)
-                pause_s = min(longest_s, pause_s * 2)
+                if trio.current_time() - connected_at > _STEADY_S:
+                    self._backoff.reset()
                 if self._drained.is_set():
                     break
-                self._is("waiting")
-                log.warning(
-                    "bind.refused" if isinstance(error, BindRefused) else "bind.lost",
-                    operator=self.operator.name,
-                    bind=self.name,
-                    reason=error.message,
-                    retry_in_s=round(wait_s, 1),
-                )
-                with self._fresh_scope():
-                    await trio.sleep(wait_s)
+                await self._wait(error)
         self._is("closed")
+
+    async def _wait(self, error: LinkLost | RemoteProtocolError | BindRefused) -> None:
+        """Say what is wrong, and wait for the next try."""
+        trouble = Trouble.LINK
+        if isinstance(error, BindRefused):
+            trouble = trouble_of(int(str(error.fields["status"])))
+        self.tls = None
+        self.last_error = error.message
+        self._is("waiting")
+        wait_s = self._backoff.wait_s(trouble)
+        names = {"operator": self.operator.name, "bind": self.name}
+        log.warning(
+            "bind.refused" if isinstance(error, BindRefused) else "bind.lost",
+            **names,
+            trouble=trouble.value,
+            reason=error.message,
+            retry_in_s=round(wait_s, 1),
+        )
+        kind = trouble if trouble is Trouble.CREDENTIALS else error.fields.get("alarm")
+        if kind is not None:
+            since_ms = self.since_ms if self.alarm is None else self.alarm.since_ms
+            if self.alarm is None:
+                log.error("alarm.raised", **names, alarm=kind, reason=error.message)
+            self.alarm = Alarm(str(kind), error.message, error.hint, since_ms)
+        with self._fresh_scope():
+            await trio.sleep(wait_s)
 
     def _is(self, state: str) -> None:
         self.state = state
@@ -212,12 +206,14 @@ class Link:
                 system_id=settings.system_id,
                 password=settings.password.reveal(),
                 system_type=settings.system_type,
+                interface_version=settings.smpp_version,
                 addr_ton=settings.addr_ton,
                 addr_npi=settings.addr_npi,
             ),
             window=settings.window,
             enquire_link_s=settings.enquire_link_s,
             response_timeout_s=settings.response_timeout_s,
+            session_init_s=settings.session_init_s,
             now=trio.current_time(),
         )
         self.session = session
@@ -283,18 +279,17 @@ class Link:
 
     def _handle(self, session: Session, events: list[Event]) -> bool:
         """Sort events to the pipeline; True when the session ended in good order."""
-        work: list[SubmitAnswered | SubmitTimedOut | Delivered] = []
+        work: list[LinkEvent | Delivered] = []
         ended = False
         for event in events:
-            if isinstance(event, SubmitAnswered | SubmitTimedOut):
+            if isinstance(event, _ABOUT_REQUESTS):
                 work.append(event)
             elif isinstance(event, Delivered):
                 self._unanswered += 1
                 work.append(event)
             elif isinstance(event, Bound):
                 self._is("bound")
-                self.last_error = None
-                log.info("bind.up", operator=self.operator.name, bind=self.name, mode=self.mode)
+                self._bound(session)
                 self._pipeline.wake()
                 if self._drained.is_set():
                     session.unbind(trio.current_time())
@@ -308,11 +303,19 @@ class Link:
         self._pipeline.post(self, work)
         return ended
 
+    def _bound(self, session: Session) -> None:
+        self.last_error = None
+        names = {"operator": self.operator.name, "bind": self.name}
+        log.info("bind.up", **names, mode=self.mode, version=version_text(session.peer_version))
+        if self.alarm is not None:
+            log.info("alarm.cleared", **names, alarm=self.alarm.kind)
+            self.alarm = None
+
     def _end(self, session: Session, event: BindAnsweredNo | LinkDead | PeerUnbound) -> None:
         if isinstance(event, BindAnsweredNo):
             raise BindRefused(
                 f"the operator refused the bind: {status_name(event.status)}",
-                hint="check system_id, password, system_type and bind of the operator",
+                hint=hint_of(trouble_of(event.status)),
                 status=event.status,
             )
         if isinstance(event, LinkDead):
@@ -342,6 +345,11 @@ class Link:
             suppress(trio.BrokenResourceError, trio.ClosedResourceError),
         ):
             await self._send(stream, session)
+
+
+def version_text(version: int) -> str:
+    """`3.4` for 0x34."""
+    return f"{version >> 4}.{version & 15}"
 
 
 def _lost(error: Exception) -> LinkLost:

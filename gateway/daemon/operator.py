@@ -10,11 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.daemon.pace import Pace
 from gateway.smpp.pdu import SubmitSm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.daemon.connect import TlsState
+    from gateway.daemon.link import Alarm
     from gateway.daemon.work import Work
     from gateway.ledger.rows import SegmentRow
     from gateway.settings import OperatorSettings
@@ -22,13 +25,6 @@ if TYPE_CHECKING:
     from gateway.smpp.events import Delivered
     from gateway.smpp.pdu import Mode
     from gateway.smpp.session import Session
-
-#: First and longest pause after the operator said "throttled" or "queue full".
-PAUSE_S = (0.5, 30.0)
-#: A bucket holds this share of a second's rate: what may leave at once after a quiet moment.
-_BURST_S = 0.05
-#: A token that is whole but for floating point is whole; else a wait for it would never end.
-_ROUNDING = 1e-6
 
 
 class OperatorLink(Protocol):
@@ -40,6 +36,8 @@ class OperatorLink(Protocol):
     state: str
     since_ms: int
     last_error: str | None
+    alarm: Alarm | None
+    tls: TlsState | None
 
     def can_submit(self) -> bool:
         """Whether it is bound and may carry a `submit_sm`."""
@@ -70,30 +68,6 @@ class Attempt:
     segment: SegmentRow
 
 
-class RateLimiter:
-    """Tokens per second; the bucket starts empty, so a restart never bursts."""
-
-    def __init__(self, rate: float, now_s: float) -> None:
-        self._rate = rate
-        self._most = max(1.0, rate * _BURST_S)
-        self._tokens = 0.0
-        self._at_s = now_s
-
-    def available(self, now_s: float) -> int:
-        """Whole tokens there are now."""
-        self._tokens = min(self._most, self._tokens + (now_s - self._at_s) * self._rate)
-        self._at_s = now_s
-        return int(self._tokens + _ROUNDING)
-
-    def take(self) -> None:
-        """Spend one token."""
-        self._tokens -= 1
-
-    def next_s(self) -> float:
-        """When the next whole token is there."""
-        return self._at_s + max(_ROUNDING, 1 - self._tokens) / self._rate
-
-
 class Operator:
     """A configured operator at run time."""
 
@@ -106,12 +80,9 @@ class Operator:
         #: Hash of what "delivered" means here; stands in every entry about this operator.
         self.profile = profile
         self.links: Sequence[OperatorLink] = ()
-        self.limiter = RateLimiter(settings.rate, now_s)
+        self.pace = Pace(settings.rate, now_s)
         self.in_flight = 0
         self.sent = 0
-        self.throttled = 0
-        self.paused_until_s = -math.inf
-        self._pause_s = 0.0
 
     @property
     def means_handset(self) -> bool:
@@ -124,18 +95,14 @@ class Operator:
 
     def capacity(self, now_s: float) -> int:
         """How many `submit_sm` may leave now: window, rate and pause together."""
-        if now_s < self.paused_until_s:
-            return 0
         room = min(self.settings.window - self.in_flight, self._free())
-        return 0 if room <= 0 else min(room, self.limiter.available(now_s))
+        return 0 if room <= 0 else min(room, self.pace.available(now_s))
 
     def wake_s(self, now_s: float) -> float:
         """When `capacity` may change without anything arriving: a token, or the pause's end."""
-        if now_s < self.paused_until_s:
-            return self.paused_until_s
         if self.settings.window - self.in_flight <= 0 or self._free() <= 0:
             return math.inf
-        return self.limiter.next_s()
+        return self.pace.next_s(now_s)
 
     def pick(self) -> tuple[OperatorLink, Session]:
         """The session with the most room; `capacity` said there is one."""
@@ -145,26 +112,6 @@ class Operator:
         )
         assert best.session is not None
         return best, best.session
-
-    def pause(self, now_s: float) -> bool:
-        """The operator throttles: stop sending to it, twice as long each time.
-
-        False: it paused already; these are answers to what was on the way.
-        """
-        if now_s < self.paused_until_s:
-            return False
-        self.throttled += 1
-        self._pause_s = min(PAUSE_S[1], max(PAUSE_S[0], self._pause_s * 2))
-        self.paused_until_s = now_s + self._pause_s
-        return True
-
-    def pause_left_s(self, now_s: float) -> float:
-        """How long the operator's pause still lasts; 0 when there is none."""
-        return max(0.0, self.paused_until_s - now_s)
-
-    def accepted(self) -> None:
-        """The operator took a message: the next pause is shorter again."""
-        self._pause_s /= 2
 
     def submit_sm(self, work: Work, number: int, now_ms: int) -> SubmitSm:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20).
@@ -176,7 +123,7 @@ class Operator:
         encoded = work.encoded()
         short_message, tlvs = encoded.body(number)
         sender = work.request.sender
-        source_ton, source_npi, source = _source(sender)
+        source_ton, source_npi, source = source_of(sender)
         return SubmitSm(
             source_ton=source_ton,
             source_npi=source_npi,
@@ -185,6 +132,7 @@ class Operator:
             dest_npi=1,
             dest=work.request.to[1:],
             esm_class=encoded.esm_class,
+            priority=work.request.priority,
             validity_period=_relative_time(left_s),
             registered_delivery=1,
             data_coding=encoded.data_coding,
@@ -196,7 +144,7 @@ class Operator:
         return sum(link.session.free() for link in self.links if link.session is not None)
 
 
-def _source(sender: str) -> tuple[int, int, str]:
+def source_of(sender: str) -> tuple[int, int, str]:
     """TON, NPI and address of a sender (SMPP 3.4 sections 5.2.5 and 5.2.6)."""
     if sender.startswith("+"):
         return 1, 1, sender[1:]

@@ -20,7 +20,13 @@ import structlog
 import trio
 
 from gateway.clock import to_seconds_text
-from gateway.smpp.events import Delivered, SubmitAnswered, SubmitTimedOut
+from gateway.smpp.events import (
+    Delivered,
+    RequestAnswered,
+    RequestTimedOut,
+    SubmitAnswered,
+    SubmitTimedOut,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.daemon.commands import Command
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.guard import GuardedClock
+    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.link import Link
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.responses import Responses
@@ -47,7 +54,7 @@ _BATCH_MOST = 512
 #: A batch that takes longer than this is stuck, as the watchdog sees it.
 _STUCK_S = 10.0
 
-LinkEvent: TypeAlias = SubmitAnswered | SubmitTimedOut
+LinkEvent: TypeAlias = SubmitAnswered | SubmitTimedOut | RequestAnswered | RequestTimedOut
 
 
 class _Arrival(NamedTuple):
@@ -77,6 +84,7 @@ class Pipeline:
         dispatcher: Dispatcher,
         responses: Responses,
         receipts: Receipts,
+        inquiries: Inquiries,
         checkpoints: Checkpoints,
         *,
         offload: Offload = in_thread,
@@ -90,6 +98,7 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._responses = responses
         self._receipts = receipts
+        self._inquiries = inquiries
         self._checkpoints = checkpoints
         self._offload = offload
         self._answers: deque[tuple[Link, LinkEvent]] = deque()
@@ -118,7 +127,7 @@ class Pipeline:
 
     def link_lost(self, link: Link, lost: Lost) -> None:
         """A link is gone, with what was on it."""
-        if lost.prepared or lost.transmitted:
+        if lost.prepared or lost.transmitted or lost.asked:
             self._lost.append((link, lost))
             self._wake.set()
 
@@ -226,6 +235,8 @@ class Pipeline:
                     self._responses.never_left(link.operator, token)
                 for token in lost.transmitted:
                     self._responses.unknown(link.operator, token, now_ms)
+                for token in lost.asked:
+                    self._inquiries.lost(token)
         arrivals = []
         while self._arrivals and room:
             arrival = self._arrivals.popleft()
@@ -244,8 +255,10 @@ class Pipeline:
     def _take_answer(self, link: Link, event: LinkEvent, now_ms: int, now_s: float) -> None:
         if isinstance(event, SubmitAnswered):
             self._responses.answered(link.operator, event, now_ms, now_s)
-        else:
+        elif isinstance(event, SubmitTimedOut):
             self._responses.unknown(link.operator, event.token, now_ms)
+        else:
+            self._inquiries.answered(link.operator, event, now_ms)
 
     def _tell(self, commands: list[Command], arrivals: list[_Arrival]) -> None:
         """The batch is durable: answer the operators and the submitters, let messages leave."""

@@ -114,7 +114,7 @@ class Planner:
         return {
             "name": name,
             "bound": operator.bound(),
-            "paused_s": round(operator.pause_left_s(now_s), 1),
+            "paused_s": round(operator.pace.left_s(now_s), 1),
         }
 
 

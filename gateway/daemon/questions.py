@@ -6,13 +6,14 @@ list never holds up the writer; changes go through the pipeline and are answered
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
-from gateway.daemon.commands import Command
+from gateway.daemon.commands import RESOLUTIONS, Command
 from gateway.daemon.roles import Role, require
 from gateway.errors import AcuseError, DataError, TryAgain, UsageError
 
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 _CHUNK = 100
 _WAIT_MOST_S = 86_400.0
+_WHY_MOST = 200
+_LONG_NUMBER = re.compile(r"(\d[ .-]?){7}")
 
 _ROLES = {
     "status": Role.READ,
@@ -40,6 +43,7 @@ _ROLES = {
     "messages.show": Role.READ,
     "messages.wait": Role.READ,
     "messages.cancel": Role.SUBMIT,
+    "messages.resolve": Role.OPERATOR,
     "receipts.list": Role.READ,
     "receipts.show": Role.READ,
     "bundle": Role.READ,
@@ -127,6 +131,11 @@ class Questions:
         elif name == "messages.cancel":
             cancel = partial(self._changes.cancel, _id(args), connection.peer.name)
             self._pipeline.command(Command(cancel, reply))
+        elif name == "messages.resolve":
+            resolve = partial(
+                self._changes.resolve, _id(args), _said(args), _why(args), connection.peer.name
+            )
+            self._pipeline.command(Command(resolve, reply))
         elif name == "optout.add":
             self._pipeline.command(Command(partial(self._changes.add_optout, args), reply))
         elif name == "optout.remove":
@@ -285,6 +294,32 @@ def _id(args: Mapping[str, Any]) -> str:
             "submission_id is missing", hint="give the id `submit` answered", field="submission_id"
         )
     return value
+
+
+def _said(args: Mapping[str, Any]) -> str:
+    value = args.get("as")
+    if not isinstance(value, str) or value not in RESOLUTIONS:
+        raise DataError(
+            f"as: {value!r} is no decision", hint=f"one of {', '.join(RESOLUTIONS)}", field="as"
+        )
+    return value
+
+
+def _why(args: Mapping[str, Any]) -> str:
+    value = args.get("why")
+    if not isinstance(value, str) or not value.strip() or len(value) > _WHY_MOST:
+        raise DataError(
+            "why is missing or longer than 200 characters",
+            hint="say how you know, such as 'operator ticket INC-7'",
+            field="why",
+        )
+    if _LONG_NUMBER.search(value):
+        raise DataError(
+            "why holds what looks like a phone number",
+            hint="it stands in the ledger for ever, in clear: leave numbers out",
+            field="why",
+        )
+    return value.strip()
 
 
 def _names(value: object) -> frozenset[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import parse_instant
+from gateway.daemon.queues import PRIORITIES
 from gateway.daemon.work import Request
 from gateway.errors import DataError, UsageError
 from gateway.policy.rules import CATEGORIES
@@ -31,6 +32,7 @@ _ARGUMENTS = frozenset(
         "valid_for",
         "location",
         "urgent",
+        "priority",
     }
 )
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
@@ -81,6 +83,7 @@ class SubmissionReader:
             location=_location(args.get("location")),
             urgent=_flag(args, "urgent"),
             valid_for_s=_duration(args.get("valid_for"), "valid_for"),
+            priority=_priority(args.get("priority")),
         )
         not_before = _text(args, "not_before")
         if not_before is not None:
@@ -188,6 +191,20 @@ def _flag(args: Mapping[str, Any], field: str) -> bool:
     if value in (False, None, "", "false", "0", "no"):
         return False
     raise DataError(f"{field} must be true or false", hint="write true or false", field=field)
+
+
+def _priority(value: object) -> int:
+    """priority_flag of SMPP 3.4 section 5.2.14, as a number or its digit."""
+    if value is None or value == "":
+        return 0
+    text = str(value)
+    if isinstance(value, bool) or text not in {str(each) for each in range(PRIORITIES)}:
+        raise DataError(
+            f"priority: {value!r} is not 0, 1, 2 or 3",
+            hint="0 is normal, 3 leaves first",
+            field="priority",
+        )
+    return int(text)
 
 
 def _duration(value: object, field: str) -> int | None:

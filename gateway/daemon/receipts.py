@@ -21,7 +21,7 @@ from gateway.ledger.rows import Outcome, ReceiptRow, State
 from gateway.smpp.consts import EsmClass
 from gateway.smpp.message_id import fold_receipt_id, orphan_keys
 from gateway.smpp.pdu import DataSm, DeliverSm
-from gateway.smpp.receipt import parse_receipt
+from gateway.smpp.receipt import Receipt, parse_receipt
 from gateway.smpp.wire import decode
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
     from gateway.smpp.events import Delivered
-    from gateway.smpp.receipt import Receipt
+
 
 log = structlog.get_logger()
 
@@ -162,6 +162,25 @@ class Receipts:
             key=None,
             raw=None,
         )
+
+    def told(
+        self,
+        operator: Operator,
+        bind: str,
+        work: Work,
+        segment: SegmentRow,
+        word: str,
+        error: str,
+        raw: bytes,
+        now_ms: int,
+    ) -> None:
+        """The operator said by query_sm_resp or cancel_sm_resp (*raw*) where a segment stands."""
+        state = operator.dialect.state(word)
+        final = state == "delivered" or state in _FAILURES
+        said = Receipt(None, word, state, final, error, None, None, None, False, None)
+        row = self._row(operator, bind, said, now_ms)
+        self._store.put_new(row)
+        self._take(operator, Found(work, segment, "id"), row, raw, state, now_ms)
 
     # -- orphans -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -20,10 +20,14 @@ from gateway.smpp.message_id import normalise_message_id
 
 log = structlog.get_logger()
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+#: How long after its deadline a message is kept open for the answer to a query_sm.
+_QUERY_MS: Final = 60_000
+#: First and longest wait before a message is tried again that alone failed for now.
+RETRY_S: Final = (0.5, 60.0)
 
+if TYPE_CHECKING:
     from gateway.daemon.dispatch import Dispatcher
+    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.sealer import Sealer
@@ -43,6 +47,7 @@ class Responses:
         sealer: Sealer,
         dispatcher: Dispatcher,
         receipts: Receipts,
+        inquiries: Inquiries,
         *,
         confirm_within_s: int,
     ) -> None:
@@ -51,6 +56,7 @@ class Responses:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._receipts = receipts
+        self._inquiries = inquiries
         self._confirm_ms = confirm_within_s * 1000
         self.accepted = 0
         self.rejected = 0
@@ -70,7 +76,6 @@ class Responses:
         segment.response = work.seal_pdu(f"response.{segment.number}", answer.raw)
         self._store.put(segment)
         if answer.status == Status.ESME_ROK:
-            operator.accepted()
             self._accept(operator, work, segment, answer.message_id, now_ms)
         elif operator.dialect.is_temporary(answer.status):
             self._fail_for_now(operator, work, segment, answer.status, now_ms, now_s)
@@ -78,6 +83,7 @@ class Responses:
             segment.outcome = Outcome.REJECTED
             self._settle(work, now_ms)
         self._receipts.resolve(operator, work, now_ms)
+        self._dispatcher.settled(work)
         if not answer.late:
             self._works.unpin(work)
 
@@ -99,6 +105,7 @@ class Responses:
         operator.in_flight -= 1
         self._mark_unknown(attempt.work, attempt.segment, now_ms)
         self._receipts.resolve(operator, attempt.work, now_ms)
+        self._dispatcher.settled(attempt.work)
         self._works.unpin(attempt.work)
 
     def never_left(self, operator: Operator, token: object) -> None:
@@ -107,6 +114,7 @@ class Responses:
         operator.in_flight -= 1
         work, segment = attempt.work, attempt.segment
         self._back_to_queue(work, segment)
+        self._dispatcher.settled(work)
         self._works.unpin(work)
 
     def recover(self, now_ms: int) -> int:
@@ -153,30 +161,45 @@ class Responses:
         now_ms: int,
         now_s: float,
     ) -> None:
-        if operator.pause(now_s):
-            log.warning(
-                "submit.throttled",
-                operator=operator.name,
-                status=status_name(status),
-                pause_s=round(operator.pause_left_s(now_s), 1),
-            )
-        series: dict[str, dict[str, int]] = json.loads(work.row.attempts or "{}")
+        series: dict[str, dict[str, Any]] = json.loads(work.row.attempts or "{}")
         one = series.setdefault(
-            str(status), {"segment": segment.number, "count": 0, "first": now_ms, "last": now_ms}
+            str(status),
+            {
+                "operator": operator.name,
+                "segment": segment.number,
+                "count": 0,
+                "first": now_ms,
+                "last": now_ms,
+            },
         )
         one["count"] += 1
         one["last"] = now_ms
         work.row.attempts = json.dumps(series)
-        self._back_to_queue(work, segment)
+        if not operator.dialect.is_throttling(status):
+            # This one message failed; the others may pass, but none to the same person.
+            self._back_to_queue(work, segment, due_s=now_s + retry_after_s(one["count"]))
+            return
+        if operator.pace.slow_down(now_s):
+            log.warning(
+                "submit.throttled",
+                operator=operator.name,
+                status=status_name(status),
+                pause_s=round(operator.pace.left_s(now_s), 1),
+                rate=round(operator.pace.rate, 3),
+            )
+        # Together with the others that were on the way, in their order, when the pause is over.
+        self._back_to_queue(work, segment, due_s=operator.pace.paused_until_s)
 
-    def _back_to_queue(self, work: Work, segment: SegmentRow) -> None:
+    def _back_to_queue(
+        self, work: Work, segment: SegmentRow, *, due_s: float | None = None
+    ) -> None:
         segment.outcome = Outcome.PENDING
         self._store.put(segment)
         if work.row.closed_ms is None:
-            fresh = all(other.outcome is Outcome.PENDING for other in work.segments)
+            fresh = not work.begun()
             work.row.state = State.QUEUED if fresh else State.SENDING
             self._works.waiting += fresh
-            self._dispatcher.requeue(work, segment)
+            self._dispatcher.requeue(work, segment, due_s)
         self._store.put(work.row)
 
     def _mark_unknown(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
@@ -184,7 +207,7 @@ class Responses:
         self._store.put(segment)
         if work.row.closed_ms is not None:
             return
-        self._end_series(work, now_ms)
+        self._sealer.end_series(work, now_ms)
         name = f"submit.{segment.number}"
         content = {"submit": work.open(name, segment.submit)} if segment.submit else None
         body: dict[str, Any] = {
@@ -217,7 +240,7 @@ class Responses:
 
     def _relay(self, work: Work, now_ms: int) -> None:
         """Every segment was accepted: F.1."""
-        self._end_series(work, now_ms)
+        self._sealer.end_series(work, now_ms)
         content: dict[str, bytes] = {}
         for segment in work.segments:
             self._take_pdus(work, segment, content)
@@ -229,7 +252,7 @@ class Responses:
 
     def _reject(self, work: Work, now_ms: int) -> None:
         """A segment was refused for good, and none is under way any more: F.2 closes it."""
-        self._end_series(work, now_ms)
+        self._sealer.end_series(work, now_ms)
         refused = next(s for s in work.segments if s.outcome is Outcome.REJECTED)
         body = self._relay_body(work)
         body["status"] = status_name(refused.command_status or 0)
@@ -271,23 +294,6 @@ class Responses:
                 field = f"{name}.{segment.number}"
                 content[field] = work.pdus.pop(field, b"") or work.open(field, sealed)
 
-    def _end_series(self, work: Work, now_ms: int) -> None:
-        """The attempts that failed for now are over: one entry per status."""
-        if work.row.attempts is None:
-            return
-        series: Mapping[str, dict[str, int]] = json.loads(work.row.attempts)
-        for status, one in series.items():
-            body = {
-                "operator": work.row.operator,
-                "segment": one["segment"],
-                "status": status_name(int(status)),
-                "count": one["count"],
-                "first": time_text(one["first"]),
-                "last": time_text(one["last"]),
-            }
-            self._sealer.event(work, "x.Attempt", now_ms, body)
-        work.row.attempts = None
-
     # -- the deadline --------------------------------------------------------------------------
 
     def _await_receipts(self, work: Work, now_ms: int) -> None:
@@ -304,6 +310,10 @@ class Responses:
                 work = self._works.get(row_id)
                 if work.row.closed_ms is None and work.row.state is state:
                     found = True
+                    if self._inquiries.query(work):
+                        work.row.due_ms = now_ms + _QUERY_MS
+                        self._store.put(work.row)
+                        continue
                     body = {"deadline": time_text(work.row.due_ms)}
                     self._sealer.event(work, "x.NoConfirmation", now_ms, body)
                     self._sealer.close(
@@ -319,3 +329,8 @@ def _attempt(token: object) -> Attempt:
     """A session hands back the token it was given; ours are attempts."""
     assert isinstance(token, Attempt)
     return token
+
+
+def retry_after_s(tries: int) -> float:
+    """How long a message waits that failed for now so many times: longer each time."""
+    return min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(tries - 1, 16))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.daemon.queues import Way
 from gateway.errors import ConfigError
 from gateway.smpp.text import Coding
 
@@ -22,6 +23,10 @@ class Routing:
     ) -> None:
         self.routes = routes
         self._codings = {name: coding_of(settings) for name, settings in operators.items()}
+        self._ways = [
+            Way(route.operators, route.shares if route.strategy == "balance" else ())
+            for route in routes
+        ]
 
     def operators(self, work: Work) -> tuple[str, ...]:
         """The names of the operators that may carry *work*, preferred first.
@@ -29,12 +34,23 @@ class Routing:
         Raises:
             ConfigError: no route fits.
         """
+        return self.routes[self._route(work)].operators
+
+    def way(self, work: Work) -> Way:
+        """Which operators may carry *work*, and how they share the messages of its route.
+
+        Raises:
+            ConfigError: no route fits.
+        """
+        return self._ways[self._route(work)]
+
+    def _route(self, work: Work) -> int:
         request, row = work.request, work.row
-        for route in self.routes:
+        for number, route in enumerate(self.routes):
             if route.fits(
                 to=request.to, sender=request.sender, brand=row.brand, category=row.category
             ):
-                return route.operators
+                return number
         raise ConfigError(
             "no route leads to this recipient",
             hint='add [[routes]] with to = ["+"] for everything else',

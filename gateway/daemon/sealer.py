@@ -4,10 +4,12 @@ entries, and the `S.1` that closes it (LEDGER sections 1 and 2).
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from gateway.ledger.entry import commitments, time_text
 from gateway.ledger.rows import State
+from gateway.smpp.consts import status_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +78,27 @@ class Sealer:
         row.last_seq = seq
         return seq
 
+    def end_series(self, work: Work, t_ms: int) -> None:
+        """The attempts that failed for now are over: one entry per status."""
+        if work.row.attempts is None:
+            return
+        series: Mapping[str, dict[str, Any]] = json.loads(work.row.attempts)
+        for status, one in series.items():
+            body = {
+                "operator": one.get("operator", work.row.operator),
+                "segment": one["segment"],
+                "status": status_name(int(status)),
+                "count": one["count"],
+                "first": time_text(one["first"]),
+                "last": time_text(one["last"]),
+            }
+            self.event(work, "x.Attempt", t_ms, body)
+        work.row.attempts = None
+
     def close(self, work: Work, state: State, t_ms: int) -> None:
         """Seal *work* in *state*: an `S.1` over every entry it has so far."""
         row = work.row
+        self.end_series(work, t_ms)
         row.state = state
         row.closed_ms = t_ms
         row.due_ms = 0

@@ -9,13 +9,14 @@ import trio
 
 from gateway import __version__
 from gateway.clock import optional_text, to_datetime, to_seconds_text
+from gateway.daemon.link import version_text
 from gateway.ledger.rows import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gateway.daemon.admission import Admission
-    from gateway.daemon.operator import Operator
+    from gateway.daemon.operator import Operator, OperatorLink
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.responses import Responses
@@ -115,7 +116,7 @@ class DaemonState:
     def _operator(self, operator: Operator) -> dict[str, Any]:
         links = operator.links
         best = min(links, key=lambda link: _RANK.get(link.state, len(_RANK)))
-        pause_s = operator.pause_left_s(self._pipeline.clock.monotonic_s())
+        pause_s = operator.pace.left_s(self._pipeline.clock.monotonic_s())
         now_ms = self._pipeline.clock.now_ms()
         return {
             "name": operator.name,
@@ -129,6 +130,11 @@ class DaemonState:
                     "state": link.state,
                     "since": to_seconds_text(link.since_ms),
                     "last_error": link.last_error,
+                    "version": None
+                    if link.session is None
+                    else version_text(link.session.peer_version),
+                    "window": None if link.session is None else link.session.window,
+                    "tls": None if link.tls is None else link.tls._asdict(),
                 }
                 for link in links
             ],
@@ -136,10 +142,28 @@ class DaemonState:
             "in_flight": operator.in_flight,
             "rate": operator.settings.rate,
             "sent": operator.sent,
-            "throttled": operator.throttled,
+            "rate_now": round(operator.pace.rate, 3),
+            "throttled": operator.pace.pauses,
             "throttled_until": to_seconds_text(now_ms + round(pause_s * 1000)) if pause_s else None,
             "last_error": best.last_error,
+            "alarm": _alarm(links),
         }
+
+
+def _alarm(links: Sequence[OperatorLink]) -> dict[str, Any] | None:
+    """The first thing about an operator that only a person can mend."""
+    for link in links:
+        if link.alarm is not None:
+            kind, message, hint, since_ms = link.alarm
+            since = to_seconds_text(since_ms)
+            return {
+                "kind": kind,
+                "bind": link.name,
+                "message": message,
+                "hint": hint,
+                "since": since,
+            }
+    return None
 
 
 _RANK = {"bound": 0, "binding": 1, "connecting": 2, "waiting": 3, "closed": 4}

@@ -43,6 +43,7 @@ class Request:
     urgent: bool = False
     not_before_ms: int | None = None
     valid_for_s: int | None = None
+    priority: int = 0
     #: Characters replaced for the brand: `[character, by, [positions in the text as given]]`.
     substituted: list[tuple[str, str, list[int]]] | None = None
     #: What of `Coding` is not the default: the segments stay as accepted, whatever settings become.
@@ -71,7 +72,7 @@ class Request:
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""
         every = ((name, getattr(self, name)) for name in _REQUEST_FIELDS)
-        said = {name: value for name, value in every if value is not None and value is not False}
+        said = {name: value for name, value in every if value not in (None, 0)}
         return orjson.dumps(said)
 
     @classmethod
@@ -97,6 +98,8 @@ class Work:
     #: Mark of each receipt → `seq` of its entry, to know a repeated one.
     marks: dict[bytes, int] = field(default_factory=dict)
     pinned: int = 0
+    #: The operator was asked what became of it (query_sm).
+    queried: bool = False
     #: Until when policy's last decision lets it go, and the opt-out list it was made on.
     released_until_ms: int = -1
     optout_changes: int = -1
@@ -108,6 +111,19 @@ class Work:
     def id(self) -> str:
         """The public `submission_id`."""
         return self.row.submission_id
+
+    def begun(self) -> bool:
+        """Whether any of it left, or is about to."""
+        if len(self.segments) == 1:  # nearly every message: spare it the generator
+            return self.segments[0].outcome is not Outcome.PENDING
+        return any(segment.outcome is not Outcome.PENDING for segment in self.segments)
+
+    def all_answered(self) -> bool:
+        """Whether no segment waits for its turn or for an answer."""
+        return all(
+            segment.outcome is not Outcome.PENDING and segment.outcome is not Outcome.SENDING
+            for segment in self.segments
+        )
 
     def encoded(self) -> EncodedText:
         """The text as segments; the same submission always gives the same octets."""

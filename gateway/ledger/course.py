@@ -45,7 +45,7 @@ _SEALED_BY = {
     "cancelled": {event.CANCELLED, event.RESOLVED},
     # Closed by a carrier report, which decides nothing else.
     "delivered_to_operator": {event.CARRIER_REPORT, event.RESOLVED},
-    "unknown": {event.RESOLVED},
+    "unknown": {event.NO_CONFIRMATION, event.RESOLVED},
 }
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.settings.model import Admin, Gateway, Roles
     from gateway.settings.parties import Issuer, Sender, Window
     from gateway.settings.reading import Reading
-    from gateway.settings.traffic import OperatorSettings, Tls
+    from gateway.settings.traffic import OperatorSettings, RouteSettings, Tls
 
 
 def gateway(table: Gateway, place: Place, reading: Reading) -> None:
@@ -107,6 +107,12 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
                     f"is for GSM 7-bit text, and default_alphabet is {table.default_alphabet}",
                     'leave it out, or set default_alphabet = "gsm7"',
                 )
+    if table.interface_version == "3.3" and table.bind == "transceiver":
+        reading.problem(
+            (*place, "interface_version"),
+            "SMPP 3.3 has no transceiver",
+            'bind = "split", or interface_version = "3.4"',
+        )
     if table.bind == "transmitter":
         reading.warn(
             (*place, "bind"),
@@ -118,6 +124,22 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
             (*place, "receipt_means"),
             "is not set and counts as smsc: a receipt will never prove delivery to the handset",
             'ask the operator what DELIVRD means, and set "handset" or "smsc"',
+        )
+
+
+def route(table: RouteSettings, place: Place, reading: Reading) -> None:
+    """Weights belong to a balance, one for each operator."""
+    if table.weights and table.strategy != "balance":
+        reading.warn(
+            (*place, "weights"),
+            "count for a balance only; this route is a failover",
+            'set strategy = "balance", or leave them out',
+        )
+    if table.weights and len(table.weights) != len(table.operators):
+        reading.problem(
+            (*place, "weights"),
+            f"are {len(table.weights)} for {len(table.operators)} operators",
+            "one weight for each of the operators, in their order",
         )
 
 

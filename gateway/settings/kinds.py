@@ -125,6 +125,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+    def read(self, value: object, place: Place, reading: Reading) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(f"must be true or false, not {type_words(value)}", "without quotes")
+        return value
+
+    def words(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of a few words."""
 
@@ -180,6 +193,23 @@ class Many:
 
     def words(self) -> str:
         return f"list of {self.kind.words().removeprefix('one of ')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list of values of one kind, where the same value may stand more than once."""
+
+    kind: Kind
+
+    def read(self, value: object, place: Place, reading: Reading) -> tuple[object, ...]:
+        if not isinstance(value, list) or not value:
+            raise Wrong(f"must be a list, not {type_words(value)}", "write it in brackets")
+        return tuple(
+            self.kind.read(item, (*place, number), reading) for number, item in enumerate(value)
+        )
+
+    def words(self) -> str:
+        return f"list of {self.kind.words()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class Settings:
         )
     )
     routes: tuple[RouteSettings, ...] = field(
-        metadata=about("", Tables(Table(RouteSettings), at_least=1))
+        metadata=about("", Tables(Table(RouteSettings, checks.route), at_least=1))
     )
     ledger: Ledger = field(default=Ledger(), metadata=about("", Table(Ledger)))
     admin: Admin = field(default=Admin(), metadata=about("", Table(Admin, checks.admin)))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from gateway.settings import checks
 from gateway.settings.kinds import (
     Choice,
+    Each,
     FilePath,
+    Flag,
     Host,
     Many,
     Number,
@@ -105,7 +107,12 @@ class OperatorSettings:
         ),
     )
     interface_version: str = field(
-        default="3.4", metadata=about("The version of SMPP spoken.", Choice(("3.4",)))
+        default="3.4",
+        metadata=about(
+            "The version of SMPP spoken. 3.3 sends no optional parameters; 5.0 lets the operator's "
+            "congestion_state steer the window.",
+            Choice(("3.3", "3.4", "5.0")),
+        ),
     )
     addr_ton: int = field(
         default=0, metadata=about("Type of number in the bind request.", Whole(0, 6))
@@ -127,7 +134,7 @@ class OperatorSettings:
     window: int = field(
         default=10,
         metadata=about(
-            "Messages on the way at once on each session, without an answer yet.",
+            "Messages on the way at once, over all sessions of this bind, without an answer yet.",
             Whole(1, 10_000),
             unit="submit_sm",
         ),
@@ -156,6 +163,14 @@ class OperatorSettings:
         default=10.0,
         metadata=about("Patience for the TCP and TLS handshakes.", Number(0, 600), unit="s"),
     )
+    session_init_s: float = field(
+        default=10.0,
+        metadata=about(
+            "Patience for the answer to the bind, from the moment it is sent.",
+            Number(0, 600),
+            unit="s",
+        ),
+    )
     inactivity_s: float = field(
         default=120.0,
         metadata=about(
@@ -170,6 +185,20 @@ class OperatorSettings:
             "The first and the longest wait before another try, whatever failed.",
             Span(3_600),
             unit="s",
+        ),
+    )
+    query_sm: bool = field(
+        default=False,
+        metadata=about(
+            "The operator answers query_sm: it is asked about a message whose receipt has not come "
+            "by its deadline, before that is closed as unconfirmed.",
+            Flag(),
+        ),
+    )
+    cancel_sm: bool = field(
+        default=False,
+        metadata=about(
+            "The operator has cancel_sm: a message it accepted can still be cancelled.", Flag()
         ),
     )
     receipt_means: str | None = field(
@@ -231,6 +260,11 @@ class OperatorSettings:
     )
 
     @property
+    def smpp_version(self) -> int:
+        """`interface_version` as its octet: 0x34 for 3.4."""
+        return int(self.interface_version.replace(".", ""), 16)
+
+    @property
     def receipt_utc_offset_s(self) -> int | None:
         """`receipt_utc_offset` in seconds east of Greenwich."""
         if self.receipt_utc_offset is None:
@@ -260,7 +294,17 @@ class RouteSettings:
     strategy: str = field(
         default="failover",
         metadata=about(
-            "failover: the first of the operators that is bound.", Choice(("failover",))
+            "failover: the first of the operators that is bound. balance: all that are bound, by "
+            "weight; those without room at the moment are passed over.",
+            Choice(("failover", "balance")),
+        ),
+    )
+    weights: tuple[int, ...] = field(
+        default=(),
+        metadata=about(
+            "For balance: how many messages each of the operators gets in turn; equal if not set.",
+            Each(Whole(1, 1000)),
+            sample="[1]",
         ),
     )
     senders: tuple[str, ...] = field(
@@ -284,6 +328,11 @@ class RouteSettings:
             key="category",
         ),
     )
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """`weights`, or equal ones."""
+        return self.weights or (1,) * len(self.operators)
 
     def fits(self, *, to: str, sender: str, brand: str, category: str) -> bool:
         """True if every condition of this route holds for the message."""

@@ -15,7 +15,9 @@ HEADER_BYTES: Final = 16
 MAX_PDU_BYTES: Final = 70_000
 """Longest PDU accepted. A message_payload may hold 65,535 octets (5.3.2.32); the rest is slack."""
 
+VERSION_3_3: Final = 0x33
 INTERFACE_VERSION: Final = 0x34
+VERSION_5_0: Final = 0x50
 MAX_SEQUENCE: Final = 0x7FFFFFFF
 """Our sequence numbers run from 1 to this and start again at 1 (5.1.4)."""
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal, TypeAlias
 
-from gateway.smpp.pdu import BindResp, DataSm, DeliverSm, Record, record
+from gateway.smpp.pdu import (
+    BindResp,
+    CancelSmResp,
+    DataSm,
+    DeliverSm,
+    QuerySmResp,
+    Record,
+    record,
+)
 
 Silence: TypeAlias = Literal["bind_unanswered", "enquire_link_unanswered", "unbind_unanswered"]
 
@@ -65,6 +73,23 @@ class SubmitTimedOut(Record):
 
 
 @record
+class RequestAnswered(Record):
+    """An answer to a query_sm or cancel_sm; by `generic_nack` or damaged, `pdu` is None."""
+
+    token: object
+    status: int
+    pdu: QuerySmResp | CancelSmResp | None
+    raw: bytes = field(repr=False)
+
+
+@record
+class RequestTimedOut(Record):
+    """No answer to a query_sm or cancel_sm within the response timer."""
+
+    token: object
+
+
+@record
 class Delivered(Record):
     """A receipt or an MO. The SMSC waits for `Session.answer` and sends again without it."""
 
@@ -107,6 +132,8 @@ class Lost(Record):
 
     prepared: tuple[object, ...]
     transmitted: tuple[object, ...]
+    #: Of requests without an answer (query_sm, cancel_sm).
+    asked: tuple[object, ...] = ()
 
 
 Event: TypeAlias = (
@@ -114,6 +141,8 @@ Event: TypeAlias = (
     | BindRefused
     | SubmitAnswered
     | SubmitTimedOut
+    | RequestAnswered
+    | RequestTimedOut
     | Delivered
     | PeerUnbound
     | Unbound

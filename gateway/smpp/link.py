@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.errors import LocalProtocolError
 from gateway.smpp import wire
-from gateway.smpp.consts import MAX_SEQUENCE, RESPONSE_BIT, CommandId, Status, command_name
+from gateway.smpp.consts import (
+    MAX_SEQUENCE,
+    RESPONSE_BIT,
+    VERSION_3_3,
+    CommandId,
+    Status,
+    command_name,
+)
 from gateway.smpp.events import (
     BindRefused,
     Bound,
@@ -51,12 +58,16 @@ class Link:
         *,
         enquire_link_s: float,
         response_timeout_s: float,
+        session_init_s: float | None,
         now: float,
         first_sequence: int,
     ) -> None:
         self.bind = bind
         self.enquire_link_s = enquire_link_s
         self.response_timeout_s = response_timeout_s
+        self.session_init_s = response_timeout_s if session_init_s is None else session_init_s
+        #: What both sides speak once bound; a bind_resp that does not say means 3.3 (5.3.2.25).
+        self.peer_version = VERSION_3_3
         self.state = State.CONNECTED
         self._outbound: list[bytes] = []
         self._sequence = first_sequence - 1
@@ -78,7 +89,7 @@ class Link:
         sequence = self._next_sequence()
         self._send(self.bind, sequence)
         self._asked = sequence
-        self._answer_due = now + self.response_timeout_s
+        self._answer_due = now + self.session_init_s
 
     def unbind(self, now: float) -> None:
         """Queue an unbind (section 4.2). Answers to submits and deliveries still come in.
@@ -139,6 +150,8 @@ class Link:
         else:
             self._move(Step.BIND_ACCEPTED)
             self._answer_due = math.inf
+            version = pdu.sc_interface_version or VERSION_3_3
+            self.peer_version = min(version, self.bind.interface_version)
             events.append(Bound(pdu))
 
     def _refused(self, status: int, events: list[Event]) -> None:

@@ -221,6 +221,55 @@ class DataSmResp(Answer):
 
 
 @record
+class QuerySm(Record):
+    """query_sm (section 4.8.1): what became of a message; the source must be the submitted one."""
+
+    command_id: ClassVar[int] = int(CommandId.QUERY_SM)
+
+    message_id: str = ""
+    source_ton: int = 0
+    source_npi: int = 0
+    source: str = ""
+    status: int = 0
+    sequence: int = 0
+    raw: bytes = field(default=b"", compare=False, repr=False)
+
+
+@record
+class QuerySmResp(Record):
+    """query_sm_resp (section 4.8.2). `message_state` as in 5.2.28, 0 where none came."""
+
+    command_id: ClassVar[int] = int(CommandId.QUERY_SM_RESP)
+
+    message_id: str = ""
+    final_date: str = ""
+    message_state: int = 0
+    error_code: int = 0
+    status: int = 0
+    sequence: int = 0
+    raw: bytes = field(default=b"", compare=False, repr=False)
+
+
+@record
+class CancelSm(Record):
+    """cancel_sm (section 4.9.1) of one message, by its id."""
+
+    command_id: ClassVar[int] = int(CommandId.CANCEL_SM)
+
+    message_id: str = ""
+    source_ton: int = 0
+    source_npi: int = 0
+    source: str = ""
+    dest_ton: int = 0
+    dest_npi: int = 0
+    dest: str = ""
+    service_type: str = ""
+    status: int = 0
+    sequence: int = 0
+    raw: bytes = field(default=b"", compare=False, repr=False)
+
+
+@record
 class Bare(Record):
     """A PDU that is all header."""
 
@@ -265,6 +314,13 @@ class GenericNack(Bare):
 
 
 @record
+class CancelSmResp(Bare):
+    """cancel_sm_resp (section 4.9.2)."""
+
+    command_id: ClassVar[int] = int(CommandId.CANCEL_SM_RESP)
+
+
+@record
 class Unknown(Record):
     """A PDU that is framed well and whose command we do not serve. It can not be encoded."""
 
@@ -297,6 +353,10 @@ Pdu: TypeAlias = (
     | DeliverSmResp
     | DataSm
     | DataSmResp
+    | QuerySm
+    | QuerySmResp
+    | CancelSm
+    | CancelSmResp
     | EnquireLink
     | EnquireLinkResp
     | Unbind

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import RemoteProtocolError
 from gateway.smpp import wire
-from gateway.smpp.consts import CommandId, Status
+from gateway.smpp.consts import RESPONSE_BIT, VERSION_3_3, VERSION_5_0, CommandId, Status, Tag
 from gateway.smpp.events import (
     BindRefused,
     Bound,
@@ -34,14 +34,19 @@ from gateway.smpp.events import (
     LinkDead,
     Lost,
     PeerUnbound,
+    RequestAnswered,
+    RequestTimedOut,
     SubmitAnswered,
     SubmitTimedOut,
     Unbound,
 )
 from gateway.smpp.link import Link
+from gateway.smpp.older import as_3_3
 from gateway.smpp.pdu import (
     Bind,
     BindResp,
+    CancelSm,
+    CancelSmResp,
     Damaged,
     DataSm,
     DataSmResp,
@@ -50,11 +55,14 @@ from gateway.smpp.pdu import (
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
+    QuerySm,
+    QuerySmResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
     UnbindResp,
 )
+from gateway.smpp.requests import Requests
 from gateway.smpp.state import State, Step
 from gateway.smpp.window import Window
 
@@ -70,6 +78,8 @@ __all__ = [
     "LinkDead",
     "Lost",
     "PeerUnbound",
+    "RequestAnswered",
+    "RequestTimedOut",
     "Session",
     "State",
     "SubmitAnswered",
@@ -93,6 +103,7 @@ class Session(Link):
         window: submits prepared or unanswered at most, 1 or more.
         enquire_link_s: after this long without a PDU received, ask whether the peer is there.
         response_timeout_s: patience for any answer, each operation for itself (section 7.2).
+        session_init_s: patience for the answer to the bind; by default as for any other.
         now: monotonic seconds.
         first_sequence: where our sequence numbers begin, 1 to 0x7FFFFFFF.
     """
@@ -104,6 +115,7 @@ class Session(Link):
         window: int,
         enquire_link_s: float = 30.0,
         response_timeout_s: float = 10.0,
+        session_init_s: float | None = None,
         now: float,
         first_sequence: int = 1,
     ) -> None:
@@ -111,11 +123,15 @@ class Session(Link):
             bind,
             enquire_link_s=enquire_link_s,
             response_timeout_s=response_timeout_s,
+            session_init_s=session_init_s,
             now=now,
             first_sequence=first_sequence,
         )
         self._window = Window(window, response_timeout_s)
+        #: SMPP 5.0 lets the SMSC steer the window by congestion_state (4.8.4.18).
+        self._steered = bind.interface_version >= VERSION_5_0
         self._splitter = wire.Splitter()
+        self._requests = Requests(response_timeout_s)
         self._owed: RemoteProtocolError | None = None  # to be raised by the next call
         self._early: list[Delivered] = []
 
@@ -124,6 +140,16 @@ class Session(Link):
         if self.state is not State.BOUND or self.bind.mode == "receiver":
             return 0
         return self._window.free()
+
+    @property
+    def window(self) -> int:
+        """Submits that may be on the way at once, as the SMSC's congestion_state leaves it."""
+        return self._window.allowed
+
+    @property
+    def takes_tlvs(self) -> bool:
+        """Whether both sides speak a version with optional parameters: 3.4 or later."""
+        return self.peer_version > VERSION_3_3
 
     @property
     def in_flight(self) -> int:
@@ -143,7 +169,7 @@ class Session(Link):
         if self.free() < 1:
             raise self._misuse("prepare a submit_sm", in_flight=self._window.in_flight)
         sequence = self._next_sequence()
-        octets = wire.encode(pdu, sequence)
+        octets = wire.encode(pdu if not pdu.tlvs or self.takes_tlvs else as_3_3(pdu), sequence)
         self._window.prepare(sequence, token, octets)
         return sequence, octets
 
@@ -168,6 +194,24 @@ class Session(Link):
         if not self._window.withdraw(sequence):
             raise self._misuse("withdraw a submit_sm")
 
+    def may_ask(self) -> bool:
+        """Whether `request` is possible now."""
+        bound = self.state is State.BOUND and self.bind.mode != "receiver"
+        return bound and self._requests.free() > 0
+
+    def request(self, pdu: QuerySm | CancelSm, token: object, now: float) -> None:
+        """Queue a query_sm or cancel_sm; a RequestAnswered or RequestTimedOut ends it.
+
+        Raises:
+            LocalProtocolError: not bound for sending, or too many are unanswered: `may_ask()`.
+            DataError: a field does not fit; `fields["field"]` names it.
+        """
+        if not self.may_ask():
+            raise self._misuse("ask about a message")
+        sequence = self._next_sequence()
+        self._send(pdu, sequence)
+        self._requests.add(sequence, token, now)
+
     def answer(self, delivered: Delivered, status: int = 0) -> None:
         """Acknowledge a deliver_sm or data_sm, with the sequence it came with (5.1.4).
 
@@ -181,7 +225,8 @@ class Session(Link):
     def close(self) -> Lost:
         """The link is gone, or is given up. What it still held is handed back, once."""
         self._move(Step.CLOSE)
-        return self._window.clear()
+        lost = self._window.clear()
+        return Lost(lost.prepared, lost.transmitted, self._requests.clear())
 
     def next_deadline(self) -> float:
         """When `handle_timeout` is due; math.inf for never, -math.inf for at once."""
@@ -189,7 +234,7 @@ class Session(Link):
             return -math.inf
         if self.state is State.CLOSED:
             return math.inf
-        return min(self._due(), self._window.due())
+        return min(self._due(), self._window.due(), self._requests.due())
 
     def handle_timeout(self, now: float) -> list[Event]:
         """Do what is due by now: give up on answers, ask whether the peer is there.
@@ -204,6 +249,7 @@ class Session(Link):
         if self.state is not State.CLOSED:
             expired = self._window.expire(now)
             events.extend(SubmitTimedOut(token, sequence) for sequence, token in expired)
+            events.extend(RequestTimedOut(token) for token in self._requests.expire(now))
             self._tick(now, events)
         return events
 
@@ -242,6 +288,8 @@ class Session(Link):
             events.append(Ignored(pdu.raw, "unmatched"))
             return
         token, late = settled
+        if pdu.tlvs and self._steered:
+            self._window.steer(pdu.tlv(Tag.CONGESTION_STATE))
         message_id = pdu.message_id or None
         events.append(
             SubmitAnswered(token, pdu.sequence, pdu.status, message_id, pdu.raw, late, False)
@@ -251,10 +299,27 @@ class Session(Link):
         """A generic_nack settles the submit it names, now and not at its time-out (section 4.3)."""
         settled = self._window.settle(pdu.sequence)
         if settled is None:
-            self._on_nack(pdu, events)
+            if not self._answered(pdu, None, events):
+                self._on_nack(pdu, events)
             return
         token, late = settled
         events.append(SubmitAnswered(token, pdu.sequence, pdu.status, None, pdu.raw, late, True))
+
+    def _on_request_resp(self, pdu: QuerySmResp | CancelSmResp, events: list[Event]) -> None:
+        if not self._answered(pdu, pdu, events):
+            events.append(Ignored(pdu.raw, "unmatched"))
+
+    def _answered(
+        self,
+        pdu: GenericNack | Damaged | QuerySmResp | CancelSmResp,
+        answer: QuerySmResp | CancelSmResp | None,
+        events: list[Event],
+    ) -> bool:
+        """Whether this answers a request about a message."""
+        token = self._requests.settle(pdu.sequence)
+        if token is not None:
+            events.append(RequestAnswered(token, pdu.status, answer, pdu.raw))
+        return token is not None
 
     def _on_delivery(self, pdu: DeliverSm | DataSm, events: list[Event]) -> None:
         """Handed up in any bind mode: a receipt on a transmitter is odd, and still a receipt."""
@@ -280,6 +345,8 @@ class Session(Link):
 
     def _on_damaged(self, pdu: Damaged, events: list[Event]) -> None:
         """Its own response with an error, not generic_nack: the command was understood (4.3)."""
+        if pdu.command_id & RESPONSE_BIT and self._answered(pdu, None, events):
+            return
         answer = _DAMAGED_ANSWER.get(pdu.command_id)
         if answer is None or self.state is State.CLOSED:
             self._on_foreign(pdu, events)
@@ -288,13 +355,19 @@ class Session(Link):
         events.append(Ignored(pdu.raw, "damaged"))
 
     def _holds(self, sequence: int) -> bool:
-        return super()._holds(sequence) or self._window.holds(sequence)
+        return (
+            super()._holds(sequence)
+            or self._window.holds(sequence)
+            or self._requests.holds(sequence)
+        )
 
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any, list[Event]], None]]] = {
     SubmitSmResp: Session._on_submit_resp,
     DeliverSm: Session._on_delivery,
     DataSm: Session._on_delivery,
+    QuerySmResp: Session._on_request_resp,
+    CancelSmResp: Session._on_request_resp,
     EnquireLink: Session._on_enquire_link,
     EnquireLinkResp: Session._on_enquire_link_resp,
     BindResp: Session._on_bind_answer,

@@ -15,11 +15,18 @@ MAX_LATE: Final = 10_000
 """Timed-out submits whose answer is still matched; beyond, the oldest are given up for good."""
 
 
+#: congestion_state at which the SMSC is best used, and at which it can take no more.
+OPTIMUM: Final = (80, 90)
+CONGESTED: Final = 100
+
+
 class Window:
     """At most `size` submits prepared or in flight; each has `timeout_s` to be answered."""
 
     def __init__(self, size: int, timeout_s: float) -> None:
         self.size = size
+        #: `size`, or less where the peer is congested.
+        self.allowed = size
         self._timeout_s = timeout_s
         self._prepared: dict[int, tuple[object, bytes]] = {}
         # In the order of transmission, so of deadlines: the first is always the next to time out.
@@ -34,7 +41,22 @@ class Window:
 
     def free(self) -> int:
         """Slots left."""
-        return max(0, self.size - len(self._in_flight) - len(self._prepared))
+        return max(0, self.allowed - len(self._in_flight) - len(self._prepared))
+
+    def steer(self, state: bytes | None) -> None:
+        """The peer's congestion_state (SMPP 5.0 section 4.8.4.18): 80 to 90 is where it works best.
+
+        Below, one more may be on the way, up to `size`; above, a quarter fewer; at 100 one alone.
+        Anything that is not one octet of 0 to 100 says nothing.
+        """
+        if state is None or len(state) != 1 or state[0] > CONGESTED:
+            return
+        if state[0] < OPTIMUM[0]:
+            self.allowed = min(self.size, self.allowed + 1)
+        elif state[0] == CONGESTED:
+            self.allowed = 1
+        elif state[0] > OPTIMUM[1]:
+            self.allowed = max(1, self.allowed - max(1, self.allowed // 4))
 
     def holds(self, sequence: int) -> bool:
         """Whether an answer with this number would mean a submit of ours."""

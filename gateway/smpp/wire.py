@@ -31,11 +31,14 @@ from gateway.smpp.consts import (
     Tag,
     command_name,
 )
+from gateway.smpp.operations import encode_operation, operation
 from gateway.smpp.pdu import (
     BIND_IDS,
     Answer,
     Bind,
     BindResp,
+    CancelSm,
+    CancelSmResp,
     Damaged,
     DataSm,
     DataSmResp,
@@ -47,6 +50,8 @@ from gateway.smpp.pdu import (
     Message,
     Mode,
     Pdu,
+    QuerySm,
+    QuerySmResp,
     SubmitSm,
     SubmitSmResp,
     Tlv,
@@ -120,7 +125,9 @@ def encode(pdu: Pdu, sequence: int | None = None) -> bytes:
         return codec.encode_message(pdu, pdu.command_id, number)
     if isinstance(pdu, Answer):
         return codec.encode_answer(pdu, pdu.command_id, number)
-    if isinstance(pdu, EnquireLink | EnquireLinkResp):
+    if isinstance(pdu, QuerySm | QuerySmResp | CancelSm):
+        return encode_operation(pdu, number)
+    if isinstance(pdu, EnquireLink | EnquireLinkResp | CancelSmResp):
         return codec.header(pdu.command_id, pdu.status, number, 0)
     if isinstance(pdu, Bind):
         return _write(pdu, number, _BIND)
@@ -212,6 +219,10 @@ _DECODERS: Final[dict[int, Decoder]] = {
     CommandId.DELIVER_SM_RESP: _answer(DeliverSmResp),
     CommandId.DATA_SM_RESP: _answer(DataSmResp),
     CommandId.DATA_SM: _data_sm,
+    CommandId.QUERY_SM: operation(QuerySm),
+    CommandId.QUERY_SM_RESP: operation(QuerySmResp),
+    CommandId.CANCEL_SM: operation(CancelSm),
+    CommandId.CANCEL_SM_RESP: _bare(CancelSmResp),
     CommandId.ENQUIRE_LINK: _bare(EnquireLink),
     CommandId.ENQUIRE_LINK_RESP: _bare(EnquireLinkResp),
     CommandId.UNBIND: _bare(Unbind),

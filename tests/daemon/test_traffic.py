@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from gateway.daemon.operator import RateLimiter
+from gateway.daemon.pace import RateLimiter
 from gateway.sim.options import SimOptions
 from tests.support.world import World
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.settings import OperatorSettings
+    from tests.support.scripted import Script
 
 T = TypeVar("T")
 
@@ -201,6 +202,8 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     reachable: bool = True
     connections: int = 0
+    #: Who answers in place of a simulated operator, by its name.
+    scripts: dict[str, Script] = field(default_factory=dict)
 
     @classmethod
     def make(
@@ -255,5 +258,9 @@ class World:
             raise LinkLost("unreachable", hint="it is switched off in this test")
         self.connections += 1
         ours, theirs = trio.testing.memory_stream_pair()
-        nursery.start_soon(serve_stream, theirs, self.operators[settings.name])
+        script = self.scripts.get(settings.name)
+        if script is not None:
+            nursery.start_soon(script.serve, theirs)
+        else:
+            nursery.start_soon(serve_stream, theirs, self.operators[settings.name])
         return ours

@@ -1,0 +1,109 @@
+"""A connection to an operator: TCP over IPv4 or IPv6, TLS where configured, and what TLS agreed."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import trio
+
+from gateway.errors import LinkLost
+
+if TYPE_CHECKING:
+    from gateway.settings import OperatorSettings
+
+
+class TlsState(NamedTuple):
+    """What both sides agreed on, and whom the operator's certificate names."""
+
+    version: str
+    cipher: str
+    peer: str
+    expires_at: str | None
+    verified: bool
+
+
+async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
+    """A connection to the operator, by TLS where configured, with the host name verified.
+
+    Raises:
+        LinkLost: refused, unreachable, too slow, or the TLS handshake failed.
+    """
+    host, port = settings.host, settings.port
+    try:
+        with trio.fail_after(settings.connect_timeout_s):
+            stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+            if settings.tls is not None:
+                try:
+                    stream = await _secure(stream, settings)
+                except BaseException:
+                    await trio.aclose_forcefully(stream)
+                    raise
+    except trio.TooSlowError:
+        raise LinkLost(
+            f"no connection within {settings.connect_timeout_s:g} s",
+            hint="is the operator reachable from here, and is our address on its list?",
+            host=host,
+            port=port,
+        ) from None
+    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise LinkLost(
+                f"the certificate of {host} port {port} is not to be trusted:"
+                f" {cause.verify_message}",
+                hint="set tls.ca_file to the operator's authority, tls.server_name to the name in"
+                " its certificate; never switch the check off",
+                host=host,
+                port=port,
+                alarm="certificate",
+            ) from error
+        raise LinkLost(
+            f"cannot connect to {host} port {port}: {cause}",
+            hint="check host, port and tls of the operator",
+            host=host,
+            port=port,
+        ) from error
+    return stream
+
+
+async def _secure(stream: trio.abc.Stream, settings: OperatorSettings) -> trio.abc.Stream:
+    tls = settings.tls
+    assert tls is not None
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    name = tls.server_name or settings.host
+    secured = trio.SSLStream(stream, context, server_hostname=name)
+    await secured.do_handshake()
+    return secured
+
+
+def tls_state(stream: trio.abc.Stream) -> TlsState | None:
+    """What `status` shows of a connection's TLS; None for one without."""
+    if not isinstance(stream, trio.SSLStream):
+        return None
+    certificate: dict[str, Any] = stream.getpeercert() or {}
+    cipher: tuple[str, str, int] | None = stream.cipher()
+    expires = certificate.get("notAfter")
+    return TlsState(
+        version=str(stream.version()),
+        cipher=cipher[0] if cipher else "",
+        peer=_subject(certificate),
+        expires_at=None
+        if expires is None
+        else datetime.fromtimestamp(ssl.cert_time_to_seconds(expires), UTC).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        ),
+        verified=bool(certificate),  # an unverified certificate is not given to us at all
+    )
+
+
+def _subject(certificate: dict[str, Any]) -> str:
+    """`CN=smpp.example.net, O=…`; the alternative names where it has no subject."""
+    short = {"commonName": "CN", "organizationName": "O", "countryName": "C"}
+    parts = [part for group in certificate.get("subject", ()) for part in group]
+    if not parts:
+        parts = list(certificate.get("subjectAltName", ()))
+    return ", ".join(f"{short.get(name, name)}={value}" for name, value in parts)
