@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from gateway.daemon.matching import Found, Matcher
-from gateway.daemon.months import month_of
+from gateway.daemon.receiptrow import read_receipt, receipt_row
 from gateway.daemon.unidentified import OPEN_LIMIT, ORPHAN_LIMIT, Orphan, Unidentified
 from gateway.daemon.work import orphan_key
 from gateway.errors import StorageError
@@ -19,9 +19,9 @@ from gateway.evidence.vault import ContentCipher
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, ReceiptRow, State
 from gateway.smpp.consts import EsmClass
-from gateway.smpp.message_id import fold_receipt_id, orphan_keys
+from gateway.smpp.message_id import orphan_keys
 from gateway.smpp.pdu import DataSm, DeliverSm
-from gateway.smpp.receipt import Receipt, parse_receipt
+from gateway.smpp.receipt import Receipt
 from gateway.smpp.wire import decode
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Receipts:
     ) -> None:
         """Take in one `deliver_sm` or `data_sm` that arrived at *rx_ms*."""
         pdu, body = delivered.pdu, delivered.raw[_HEADER_BYTES:]
-        receipt = _parse(operator, pdu, rx_ms)
+        receipt = read_receipt(operator, pdu, rx_ms)
         found = None
         if receipt is not None:
             strict = pdu.esm_class & EsmClass.TYPE_MASK == 0
@@ -124,7 +124,7 @@ class Receipts:
             self._inbound.deliver(operator, bind, delivered, rx_ms, now_ms)
             return
         self.received += 1
-        row = self._row(operator, bind, receipt, rx_ms)
+        row = receipt_row(self._store.next_id(ReceiptRow), operator, bind, receipt, rx_ms)
         if found is None:
             orphan = Orphan(row, pdu.source, receipt.submit_at_ms)
             alone = self.unidentified.of_receipt(operator, orphan)
@@ -137,31 +137,6 @@ class Receipts:
         row.conflict |= int(self._matcher.names_two(operator, receipt, pdu.source, found.work))
         self._store.put_new(row)
         self._take(operator, found, row, delivered.raw, receipt.state, now_ms)
-
-    def _row(self, operator: Operator, bind: str, receipt: Receipt, rx_ms: int) -> ReceiptRow:
-        return ReceiptRow(
-            id=self._store.next_id(ReceiptRow),
-            submission=None,
-            segment=None,
-            operator=operator.name,
-            bind=bind,
-            match_key=None
-            if receipt.message_id is None
-            else fold_receipt_id(receipt.message_id, operator.settings.message_id_form),
-            message_state=receipt.message_state,
-            final=int(receipt.final),
-            error=receipt.error,
-            network_error_code=receipt.network_error_code,
-            received_ms=rx_ms,
-            done_ms=receipt.done_at_ms,
-            conflict=int(receipt.conflict),
-            duplicate_of=None,
-            seq=-1,
-            mark=b"",
-            month=month_of(rx_ms),
-            key=None,
-            raw=None,
-        )
 
     def told(
         self,
@@ -178,7 +153,7 @@ class Receipts:
         state = operator.dialect.state(word)
         final = state == "delivered" or state in _FAILURES
         said = Receipt(None, word, state, final, error, None, None, None, False, None)
-        row = self._row(operator, bind, said, now_ms)
+        row = receipt_row(self._store.next_id(ReceiptRow), operator, bind, said, now_ms)
         self._store.put_new(row)
         self._take(operator, Found(work, segment, "id"), row, raw, state, now_ms)
 
@@ -232,7 +207,7 @@ class Receipts:
         pdu = decode(raw)
         if not isinstance(pdu, DeliverSm | DataSm):
             return None
-        receipt = _parse(operator, pdu, row.received_ms)
+        receipt = read_receipt(operator, pdu, row.received_ms)
         return None if receipt is None else _Read(receipt, pdu.source, raw)
 
     def _open_orphan(self, row: ReceiptRow) -> bytes:
@@ -400,12 +375,3 @@ def _event(verdict: State) -> str:
     if verdict is State.DELIVERED:
         return "E.1"
     return "x.CarrierReport" if verdict is State.DELIVERED_TO_OPERATOR else "E.2"
-
-
-def _parse(operator: Operator, pdu: DeliverSm | DataSm, rx_ms: int) -> Receipt | None:
-    return parse_receipt(
-        pdu,
-        operator.dialect,
-        utc_offset_s=operator.settings.receipt_utc_offset_s,
-        now_ms=rx_ms,
-    )
