@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from gateway.clock import to_datetime
+from gateway.clock import to_datetime, to_seconds_text
 from gateway.daemon.ids import submission_id
 from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
@@ -19,6 +19,7 @@ from gateway.daemon.work import Work
 from gateway.errors import DataError
 from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
+from gateway.ledger import canonical
 from gateway.ledger.rows import SegmentRow, State, SubmissionRow, segment_id
 from gateway.policy.decide import Facts, Message, decide
 from gateway.policy.request import parse_location
@@ -233,14 +234,16 @@ class Admission:
             )
         # What was decided then stays decided: the answer is about that submission, as it is now.
         row = work.row
+        decided = canonical.decode(self._store.entry(work.events[0][0])).get("decision", {})
+        held = row.state is State.HELD
         return {
             "submission_id": work.id,
             "state": row.state.value,
             "decision": {
-                "action": "refuse" if row.state is State.REFUSED else "release",
-                "until": None,
+                "action": "hold" if held else decided.get("action"),
+                "until": to_seconds_text(row.due_ms) if held else decided.get("until"),
                 "reason": row.reason,
-                "rules": [],
+                "rules": decided.get("rules", []),
                 "warnings": [],
             },
             "encoding": row.encoding,

@@ -47,7 +47,7 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
             host=host,
             port=port,
         ) from None
-    except (OSError, trio.BrokenResourceError, ssl.SSLError) as error:
+    except (OSError, UnicodeError, trio.BrokenResourceError, ssl.SSLError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise LinkLost(

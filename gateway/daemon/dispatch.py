@@ -9,10 +9,14 @@ later message to the same person overtakes it (`queues`).
 from __future__ import annotations
 
 import math
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
+
+import structlog
 
 from gateway.daemon.operator import Attempt
 from gateway.daemon.queues import Lanes, Queue, Returned, Way
+from gateway.errors import ConfigError
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
 from gateway.smpp.session import State as SessionState
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
 #: Segments kept in memory at most, and how many are left when the next page is read.
 _READY_MOST = 16_384
 _READY_LOW = 4096
+log = structlog.get_logger()
+
+#: Segments of one message leave together; a later one than this is judged anew.
+_ONE_BREATH_MS = 60_000
 #: Submissions brought into memory in one batch; more would hold up the answers of that batch.
 _PAGE = 256
 
@@ -63,6 +71,8 @@ class Dispatcher:
         self._cursor = 0
         self._backlog = True
         self._next_held_ms: float = 0
+        #: When the validity of what waits here ends, soonest first.
+        self._expiries: list[tuple[int, int]] = []
         self._prepared: list[tuple[OperatorLink, Session, int, SegmentRow]] = []
         self.stopped = False
 
@@ -103,6 +113,8 @@ class Dispatcher:
 
     def _push(self, work: Work) -> None:
         queue = self._queue(work)
+        if work.row.expires_ms is not None:
+            heappush(self._expiries, (work.row.expires_ms, work.row.id))
         for segment in work.segments:
             if segment.outcome is Outcome.PENDING:
                 self._works.pin(work)
@@ -111,12 +123,19 @@ class Dispatcher:
 
     def _queue(self, work: Work) -> Queue:
         # Once a segment went to an operator, the others follow it there.
-        operator = work.row.operator if work.begun() else None
+        operator = self._bound_to(work)
         way = self._routing.way(work) if operator is None else Way((operator,))
         queue = self._queues.get(way)
         if queue is None:
             queue = self._queues[way] = Queue(way)
         return queue
+
+    def _bound_to(self, work: Work) -> str | None:
+        """The operator the rest of a begun message must go to; None where it is not, or no longer,
+        configured.
+        """
+        operator = work.row.operator
+        return operator if operator in self._operators and work.begun() else None
 
     def _hand_over(self, work: Work) -> None:
         for item in reversed(self._lanes.leave(work)):
@@ -129,19 +148,41 @@ class Dispatcher:
 
         First in a batch, while the file shows everything there is.
         """
+        self._expire_waiting(now_ms)
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
                 self._cursor = row_id
-                self._push(self._works.get(row_id))
+                self._take_up(row_id)
             self._backlog = len(page) == _PAGE
+
+    def _take_up(self, row_id: int) -> None:
+        """Queue a submission from the file. One that cannot be sent must not keep the others back:
+        it stays where it is, and a person is told.
+        """
+        work = self._works.usable(row_id)
+        try:
+            if work is not None:
+                self._push(work)
+        except ConfigError as error:
+            log.warning("message.stuck", row=row_id, reason=error.message, hint=error.hint)
+
+    def _expire_waiting(self, now_ms: int) -> None:
+        """Close what waits in memory and whose validity is over, its operator up or not."""
+        while self._expiries and self._expiries[0][0] <= now_ms:
+            _, row_id = heappop(self._expiries)
+            work = self._works.usable(row_id)
+            if work is not None and work.row.state is State.QUEUED and not work.begun():
+                self._expire(work, now_ms)
 
     def _release_held(self, now_ms: int) -> None:
         page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_PAGE)
         for row_id in page:
-            work = self._works.get(row_id)
+            work = self._works.usable(row_id)
+            if work is None:
+                continue
             row = work.row
             if row.state is not State.HELD or row.due_ms > now_ms or self._expire(work, now_ms):
                 continue
@@ -181,12 +222,13 @@ class Dispatcher:
                 self._lanes.park(item)  # still ready, still pinned
                 continue
             begun = work.begun()
-            chosen = _of(work.row.operator, rooms) if begun else queue.choose(rooms)
+            bound_to = self._bound_to(work)
+            chosen = queue.choose(rooms) if bound_to is None else _of(bound_to, rooms)
             if chosen is None:  # the rest of a message follows its beginning
                 self._queue(work).append(item)
                 continue
             self._ready -= 1
-            if self._may_leave(work, segment, now_ms, begun=begun):
+            if self._may_leave(work, segment, now_ms, now_s, begun=begun):
                 operator, room = rooms[chosen]
                 self._prepare(operator, work, segment, now_ms)
                 if room > 1:
@@ -227,7 +269,9 @@ class Dispatcher:
         for link in touched:
             link.flush()
 
-    def _may_leave(self, work: Work, segment: SegmentRow, now_ms: int, *, begun: bool) -> bool:
+    def _may_leave(
+        self, work: Work, segment: SegmentRow, now_ms: int, now_s: float, *, begun: bool
+    ) -> bool:
         """Whether the submission still wants this segment sent, and policy still lets it."""
         row = work.row
         if row.closed_ms is not None or segment.outcome is not Outcome.PENDING:
@@ -235,7 +279,7 @@ class Dispatcher:
         if any(other.outcome is Outcome.REJECTED for other in work.segments):
             return False
         if begun:
-            return True  # half a message helps nobody: what was begun is finished
+            return self._may_go_on(work, segment, now_ms, now_s)
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
         if now_ms < work.released_until_ms and work.optout_changes == self._store.optout_changes:
@@ -249,6 +293,24 @@ class Dispatcher:
             row.due_ms = round(decision.until.timestamp() * 1000)
             self._store.put(row)
             self._next_held_ms = min(self._next_held_ms, row.due_ms)
+            return False
+        return True
+
+    def _may_go_on(self, work: Work, segment: SegmentRow, now_ms: int, now_s: float) -> bool:
+        """Whether the rest of a begun message may follow. Half a message helps nobody, so what is
+        being sent is finished; but a rest that waited (the operator was down, we were) is judged
+        like any other message.
+        """
+        last_ms = max((other.sent_ms or 0) for other in work.segments)
+        if now_ms - last_ms < _ONE_BREATH_MS:
+            return True
+        decision = self._admission.decide(work, now_ms)
+        if decision.action == "hold" and decision.until is not None:
+            wait_s = decision.until.timestamp() - now_ms / 1000
+            self.requeue(work, segment, now_s + wait_s)
+            return False
+        if decision.action == "refuse":
+            self._admission.refuse(work, decision, now_ms)
             return False
         return True
 
@@ -298,6 +360,8 @@ class Dispatcher:
             return now_s
         if self._next_held_ms < math.inf and self._ready < _READY_MOST:
             wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
+        if self._expiries:
+            wake = min(wake, now_s + max(0.0, (self._expiries[0][0] - now_ms) / 1000))
         returned = self._returned.next_s(now_s)
         if returned is not None:
             wake = min(wake, returned)

@@ -124,7 +124,9 @@ class Responses:
         """
         found = 0
         for row_id in self._store.open_ids(State.SENDING, due_ms=0, limit=-1):
-            work = self._works.get(row_id)
+            work = self._works.usable(row_id)
+            if work is None:
+                continue
             for segment in work.segments:
                 if segment.outcome is Outcome.SENDING:
                     self._mark_unknown(work, segment, now_ms)
@@ -193,9 +195,10 @@ class Responses:
     def _back_to_queue(
         self, work: Work, segment: SegmentRow, *, due_s: float | None = None
     ) -> None:
-        segment.outcome = Outcome.PENDING
+        still_open = work.row.closed_ms is None
+        segment.outcome = Outcome.PENDING if still_open else Outcome.REJECTED
         self._store.put(segment)
-        if work.row.closed_ms is None:
+        if still_open:
             fresh = not work.begun()
             work.row.state = State.QUEUED if fresh else State.SENDING
             self._works.waiting += fresh

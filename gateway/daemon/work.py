@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import structlog
 
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
     from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
     from gateway.ledger.store import Store
+
+log = structlog.get_logger()
 
 #: Submissions kept in memory after they left the queue, waiting for their receipts.
 _IDLE_LIMIT = 16_384
@@ -247,6 +250,17 @@ class WorkSet:
             if row is None or row.key is None or row.request is None:
                 return None
         return self.get(row_id)
+
+    def usable(self, row_id: int) -> Work | None:
+        """`get`, or None where the content was erased or its row is damaged.
+
+        One such message must not keep the others back: it stays where it is, and a person is told.
+        """
+        try:
+            return self.get_or_none(row_id)
+        except StorageError as error:
+            log.warning("message.stuck", row=row_id, reason=error.message, hint=error.hint)
+            return None
 
     def sending_to(self, operator: str, number: str) -> bool:
         """Whether a message to *number* waits for the operator's answer; goes through them all."""

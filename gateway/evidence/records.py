@@ -233,6 +233,9 @@ class Records:
         latest: dict[str, Any] = dict(decisions[-1]) if decisions else {}
         latest.setdefault("until", None)
         latest["reason"] = row["reason"]
+        if row["state"] == State.HELD:
+            # Decided again while it waited: until when stands in the row, not yet in an entry.
+            latest["action"], latest["until"] = "hold", to_seconds_text(row["due_ms"])
         return latest
 
     @staticmethod

@@ -122,6 +122,12 @@ class Store(Lookups):
         self.last_t_ms = t_ms
         return Appended(seq, leaf)
 
+    def entry(self, seq: int) -> bytes:
+        """The exact bytes of an entry, one of the open batch included."""
+        if self._entries and seq >= self._entries[0][0]:
+            return self._entries[seq - self._entries[0][0]][1]
+        return super().entry(seq)
+
     def put_checkpoint(self, size: int, made_ms: int, note: str) -> None:
         """Keep a signed checkpoint with the batch."""
         self._checkpoints.append((size, made_ms, note))

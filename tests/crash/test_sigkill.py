@@ -30,7 +30,7 @@ PER_LIFE: Final = 300
 LIFE_S: Final = 0.3
 START_S: Final = 0.8
 #: Mostly delivered; some fail, throttle, come twice, before their response, or by data_sm.
-ENDINGS: Final = (*["222"] * 24, "901", "904", "910", "921", "940", "940", "941", "950")
+ENDINGS: Final = (*["222"] * 24, "901", "904", "910", "943", "940", "940", "941", "950")
 FAULTS: Final = {
     "early": 0.1,
     "reorder": 0.1,
@@ -43,7 +43,8 @@ FAULTS: Final = {
 
 def message(number: int) -> dict[str, Any]:
     """One in twelve has two segments; every segment differs from every other."""
-    stem = "+34600111" if number % 2 else "+33639980"
+    # Many recipients: messages to one person go one after the other.
+    stem = f"+34600{100 + number // 2 % 800}" if number % 2 else f"+3363998{number // 2 % 10}"
     text = f"Aviso {number} vence el dia 30. "
     return {
         "to": stem + random.Random(number).choice(ENDINGS),
