@@ -1,0 +1,129 @@
+"""What a careless or hostile peer, an odd configuration or an odd moment must not bring about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trio.testing import MockClock
+
+
+@pytest.mark.parametrize(
+    ("cmd", "args"),
+    [
+        ("messages.list", {"state": []}),
+        ("messages.list", {"to": {"a": 1}}),
+        ("optout.list", {"limit": 1 << 63}),
+        ("optout.list", {"limit": True}),
+        ("submit", {"to": "+34600111222", "text": "x", "campaign": "\ud800"}),
+        ("submit", {"to": "+34600111222", "text": "x", "\ud800": "x"}),
+        ("messages.show", {"submission_id": "\udfff"}),
+        ("messages.show", {"submission_id": "x" * 100_000}),
+        ("\ud800", {}),
+    ],
+)
+async def test_no_line_can_stop_the_daemon(
+    tmp_path: Path, autojump_clock: MockClock, cmd: str, args: dict[str, Any]
+) -> None:
+    world = World.make(tmp_path)
+    async with world.running() as daemon:
+        answers = await daemon.ask_all([(cmd, args)])
+        assert "error" in answers[0]
+        assert (await daemon.result("status"))["ready"]
+
+
+async def test_an_optout_taken_back_and_given_again_in_one_batch(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    who = {"to": "+34600111222"}
+    async with world.running() as daemon:
+        await daemon.result("optout.add", **who)
+        answers = await daemon.ask_all(
+            [("optout.remove", who), ("optout.add", who), ("optout.remove", who)]
+        )
+        assert all("result" in answer for answer in answers)
+        assert await daemon.items("optout.list") == []
+
+
+async def test_the_last_entry_is_signed_though_nothing_follows_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    async with world.running() as daemon:
+        await trio.sleep(200)
+        await daemon.result("optout.add", to="+34600111222")
+        await trio.sleep(200)
+        ledger = (await daemon.result("status"))["ledger"]
+    assert ledger["checkpoint_size"] == ledger["size"]
+
+
+async def test_validity_ends_while_the_operator_is_down(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    world.reachable = False
+    async with world.running() as daemon:
+        answer = await daemon.submit("+34600111222", valid_for="10m")
+        record = await daemon.final(answer["submission_id"], timeout_s=700)
+    assert record["state"] == "expired"
+
+
+async def test_the_rest_of_a_begun_message_is_judged_anew_after_days(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Part one left, the daemon died, the person opted out: part two stays here."""
+    world = World.make(tmp_path, {"movistar": "window = 1"})
+    promotion = {"category": "promotional", "text": "x" * 300}
+    async with world.running(crash=True) as daemon:
+        answer = await daemon.submit("+34600111930", **promotion)
+        with trio.fail_after(60):
+            while world.operators["movistar"].stats.submits < 1:
+                await trio.sleep(0.01)
+    world.reachable = False
+    async with world.running() as daemon:
+        await daemon.result("optout.add", to="+34600111930")
+        await trio.sleep(3 * 86_400)
+        world.reachable = True
+        await trio.sleep(600)
+        record = await daemon.show(answer["submission_id"])
+    assert world.operators["movistar"].stats.submits == 1
+    assert record["state"] == "refused"
+
+
+async def test_a_message_whose_route_is_gone_keeps_no_other_back(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    world.reachable = False
+    async with world.running(crash=True) as daemon:
+        stuck = await daemon.submit("+33639980101")
+        other = await daemon.submit("+34600111222")
+    config = world.config.read_text()
+    world.config.write_text(config.replace('to = ["+"]', 'to = ["+34"]'))
+    world.reachable = True
+    async with world.running() as daemon:
+        assert (await daemon.final(other["submission_id"]))["state"] == "delivered"
+        assert (await daemon.show(stuck["submission_id"]))["state"] == "queued"
+
+
+async def test_what_is_held_at_sending_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
+    world = World.make(tmp_path)
+    night = datetime(2026, 11, 21, 21, 30, tzinfo=UTC)
+    world.clock.offset_ms = round(night.timestamp() * 1000)
+    async with world.running() as daemon:
+        request = {"category": "promotional", "ref": "A-1"}
+        await daemon.submit("+33639980123", **request)
+        again = await daemon.submit("+33639980123", **request)
+        record = await daemon.show(again["submission_id"])
+    assert again["decision"]["action"] == record["decision"]["action"] == "hold"
+    assert again["decision"]["until"] == record["decision"]["until"] == "2026-11-23T07:00:00Z"
+    assert again["decision"]["rules"] == ["FR-QH"]
