@@ -219,6 +219,7 @@ class Link:
         self.session = session
         self._unanswered = 0
         self._is("binding")
+        ended: Exception | None = None
         try:
             session.start(trio.current_time())
             async with trio.open_nursery() as nursery:
@@ -231,10 +232,13 @@ class Link:
                 finally:
                     nursery.cancel_scope.cancel()
         except* (LinkLost, RemoteProtocolError, BindRefused) as group:
-            raise _first(group) from None
+            ended = _first(group)
         finally:
             self.session = None
             self._pipeline.link_lost(self, session.close())
+        # Not raised above: Python before 3.11.4 wraps what leaves an `except*` into a new group.
+        if ended is not None:
+            raise ended
 
     async def _read(self, stream: trio.abc.Stream, session: Session) -> None:
         inactivity_s = self.operator.settings.inactivity_s
