@@ -54,9 +54,23 @@ def captured(port: int, file: Path) -> Iterator[None]:
         wait_until(begun, "tshark captures")
         try:
             yield
+            # The kernel hands packets over in blocks: the end of the connection comes last.
+            wait_until(lambda: _both_ended(file), "the capture holds the end of the connection")
         finally:
             tshark.process.terminate()
             tshark.wait()
+
+
+def _both_ended(file: Path) -> bool:
+    """Whether both sides' FIN is in the capture; what is being written may end in mid-packet."""
+    done = subprocess.run(
+        ["tshark", "-r", str(file), "-Y", "tcp.flags.fin==1", "-T", "fields", "-e", "tcp.srcport"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_DEADLINE_S,
+    )
+    return len(set(done.stdout.split())) > 1
 
 
 def capture_of(octets: Iterable[bytes], file: Path) -> None:
