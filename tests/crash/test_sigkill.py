@@ -46,8 +46,10 @@ def message(number: int) -> dict[str, Any]:
     # Many recipients: messages to one person go one after the other.
     stem = f"+34600{100 + number // 2 % 800}" if number % 2 else f"+3363998{number // 2 % 10}"
     text = f"Aviso {number} vence el dia 30. "
+    # Throttled now and then only: each time the whole operator is paused, longer and longer.
+    ending = "921" if number % 1000 == 7 else random.Random(number).choice(ENDINGS)
     return {
-        "to": stem + random.Random(number).choice(ENDINGS),
+        "to": stem + ending,
         "text": text * 8 if number % 12 == 5 else text,
         "category": "legal_notice",
         "ref": f"k{number}",
