@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.policy.calendar import data_versions
 from gateway.policy.location import Location, locate
 from gateway.policy.numbering import NOWHERE, Numbering, Place
-from gateway.policy.rules import DEFAULT, Category, OptOutRule, Pack, Profile, WindowRule
+from gateway.policy.rules import DEFAULT, Category, Pack, Profile, Rule, Rules, Waiver, WindowRule
 from gateway.policy.schedule import Binding, Schedule, make_schedule
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Rulebook:
             **data_versions(),
             "prefixes": numbering.version,
         }
+        self._waivers = tuple(waiver for pack in self.packs.values() for waiver in pack.waivers)
         self._siblings: dict[Profile, Rulebook] = {profile: self}
         self._by_row: dict[int, Located] = {}
         self._intern = lru_cache(maxsize=_MAX_LOCATED)(Located)
@@ -86,7 +87,7 @@ class Rulebook:
         parent = self.areas.get(jurisdiction)
         return self.packs[parent].areas[jurisdiction] if parent else ""
 
-    def counts(self, rule: WindowRule | OptOutRule, category: Category) -> bool:
+    def counts(self, rule: Rule, category: Category) -> bool:
         """Whether the rule is about the category in this book's profile."""
         return category in rule.applies and (rule.profile == "law" or self.profile == "seed")
 
@@ -112,9 +113,23 @@ class Rulebook:
         windows: tuple[WindowRule, ...],
         urgent: bool,
         block: int,
+        waived: frozenset[str] = frozenset(),
     ) -> Schedule:
-        """The schedule of a kind of message for these places; cached."""
-        return self._schedules(located, category, windows, urgent, block)
+        """The schedule of a kind of message for these places; cached.
+
+        *waived* are ids of rules that are set aside (`waivers`).
+        """
+        return self._schedules(located, category, windows, urgent, block, waived)
+
+    def waivers(self, brand: str, category: Category) -> tuple[Waiver, ...]:
+        """The waivers that speak of messages of this brand and category, in force or not."""
+        if not self._waivers:
+            return ()
+        return tuple(
+            waiver
+            for waiver in self._waivers
+            if category in waiver.applies and waiver.brand in ("", brand)
+        )
 
     def _combine(
         self, numbered: tuple[Place, ...], location: Location, category: Category
@@ -130,7 +145,7 @@ class Rulebook:
             rule.every_location and self.counts(rule, category)
             for place in places
             for pack in self.chain(place.jurisdiction)
-            for rule in pack.windows
+            for rule in pack.rules.windows
         )
 
     def _expanded(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -152,25 +167,32 @@ class Rulebook:
         windows: tuple[WindowRule, ...],
         urgent: bool,
         block: int,
+        waived: frozenset[str],
     ) -> Schedule:
-        bindings = [self._binding(place, category, windows, urgent) for place in located.places]
+        bindings = [
+            self._binding(place, category, windows, urgent, waived) for place in located.places
+        ]
         return make_schedule(bindings, self._warnings(located.places), block)
 
     def _binding(
-        self, place: Place, category: Category, windows: tuple[WindowRule, ...], urgent: bool
+        self,
+        place: Place,
+        category: Category,
+        windows: tuple[WindowRule, ...],
+        urgent: bool,
+        waived: frozenset[str],
     ) -> Binding:
+        def wanted(rule: Rule) -> bool:
+            if rule.id in waived or not self.counts(rule, category):
+                return False
+            return not (urgent and isinstance(rule, WindowRule) and rule.urgent_bypass)
+
         chain = self.chain(place.jurisdiction)
+        rules = (*(pack.rules for pack in chain), Rules(windows=windows))
         return Binding(
             place=place,
             subdivision=self.subdivision(place.jurisdiction),
-            windows=tuple(
-                rule
-                for rule in (*(rule for pack in chain for rule in pack.windows), *windows)
-                if self.counts(rule, category) and not (urgent and rule.urgent_bypass)
-            ),
-            optouts=tuple(
-                rule for pack in chain for rule in pack.optouts if self.counts(rule, category)
-            ),
+            rules=Rules.union(rules).where(wanted),
         )
 
     def _warnings(self, places: tuple[Place, ...]) -> tuple[str, ...]:

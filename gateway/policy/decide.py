@@ -12,52 +12,23 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from gateway.errors import DataError
 from gateway.policy.calendar import block_of, local_text
-from gateway.policy.rules import CATEGORIES, Category, Rule, WindowRule
+from gateway.policy.facts import NO_FACTS, Facts, Message, Reason
+from gateway.policy.judges import Judge
+from gateway.policy.rules import CATEGORIES, Rule
 
 if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
-    from gateway.policy.location import Location
+    from gateway.policy.caps import CapCount
     from gateway.policy.schedule import Schedule
 
+__all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide")
+
 Action: TypeAlias = Literal["release", "hold", "refuse"]
-Reason: TypeAlias = Literal[
-    "quiet_hours", "opted_out", "location_ambiguous", "expired_before_window"
-]
-OptedOut: TypeAlias = Literal["", "brand", "all"]
 CHECKS: Final = frozenset({"location", "consent", "content", "sender", "windows", "caps"})
-#: Categories that need a local time; the others go to a number of no country with a warning.
-_NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
 _KNOWN: Final = frozenset(CATEGORIES)
 #: Instants the calendars are good for: 2000-01-01 to 2099-11-01.
 _FIRST_S: Final = 946_684_800
 _LAST_S: Final = 4_097_174_400
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is to be sent. `to` as `Numbering.normalise` gives it; `valid_until` aware."""
-
-    to: str
-    category: Category = "promotional"
-    brand: str = ""
-    campaign: str = ""
-    sender: str = ""
-    text: str = ""
-    urgent: bool = False
-    third_party_collector: bool = False
-    valid_until: datetime | None = None
-    windows: tuple[WindowRule, ...] = ()  # the brand's own (`request.brand_windows`)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of the recipient. `opted_out`: "brand" = of this brand, "all" = of all."""
-
-    opted_out: OptedOut = ""
-    location: Location | None = None
-
-
-NO_FACTS: Final = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +58,11 @@ class Decision:
     message: Message
     at_s: float
     schedule: Schedule
-
-    @property
-    def released_until_s(self) -> float:
-        """Until when the same facts give the same release: the end of the open hours. A hold or a
-        refusal holds for its own instant only.
-        """
-        return self.schedule.open.until(self.at_s) if self.action == "release" else self.at_s
+    #: Until when the same facts give the same release: the end of the open hours, a deadline, a
+    #: waiver's end. A hold or a refusal holds for its own instant only.
+    released_until_s: float
+    caps: tuple[CapCount, ...] = ()
+    waivers: tuple[str, ...] = ()  # ids of those that set a rule aside
 
     @property
     def rules(self) -> list[str]:
@@ -119,8 +88,8 @@ class Decision:
         return None if self.until is None else self.until.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def as_json(self) -> dict[str, object]:
-        """The answer of `acuse policy explain`."""
-        return {
+        """The answer of `acuse policy explain`; `caps` and `waivers` where there are any."""
+        answer: dict[str, object] = {
             "action": self.action,
             "until": self.until_text(),
             "reason": self.reason,
@@ -137,6 +106,11 @@ class Decision:
             ],
             "versions": self.versions,
         }
+        if self.caps:
+            answer["caps"] = [cap.as_dict() for cap in self.caps]
+        if self.waivers:
+            answer["waivers"] = list(self.waivers)
+        return answer
 
     def as_entry(self) -> dict[str, object]:
         """The `decision` of a ledger entry (LEDGER section 2)."""
@@ -156,6 +130,12 @@ class Decision:
         }
         if self.until is not None:
             entry["until"] = self.until_text()
+        if self.reason is not None:
+            entry["reason"] = self.reason
+        if self.caps:
+            entry["caps"] = [cap.as_dict() for cap in self.caps]
+        if self.waivers:
+            entry["waivers"] = list(self.waivers)
         return entry
 
 
@@ -168,7 +148,8 @@ def decide(
 ) -> Decision:
     """Judge the message at the instant *now* (aware).
 
-    Order: location, opt-out, windows; a refusal ends it. *checks* limits what is judged.
+    Order: location, sender, opt-out, consent, registries, content, deadline, then windows and caps
+    together. A refusal ends it; a rule that only warns never does. *checks* limits what is judged.
 
     Raises:
         DataError: unknown category, no such country code, a location that is unknown or
@@ -183,73 +164,32 @@ def decide(
         )
     at_s = _instant(now)
     located = book.located(message.to, facts.location, category)
+    stated = book.waivers(message.brand, category)
+    waivers = tuple(waiver for waiver in stated if waiver.in_force(now.date())) if stated else ()
     schedule = book.schedule(
-        located, category, message.windows, message.urgent, block_of(int(at_s))
+        located,
+        category,
+        message.windows,
+        message.urgent,
+        block_of(int(at_s)),
+        frozenset(waiver.rule for waiver in waivers),
     )
-    action, until_s, reason, grounds = _judge(schedule, message, facts, now, checks)
+    judge = Judge(schedule, message, facts, now, checks)
+    judge.note_waivers(stated)
+    action, until_s, reason, grounds = judge.verdict()
     return Decision(
         action,
         None if until_s is None else datetime.fromtimestamp(until_s, UTC),
         reason,
         grounds,
-        _warnings(schedule, at_s) if "windows" in checks else schedule.warnings,
+        tuple(judge.warnings),
         book.versions,
         message,
         at_s,
         schedule,
-    )
-
-
-_Verdict: TypeAlias = tuple[Action, int | None, Reason | None, tuple[Rule, ...]]
-
-
-def _judge(
-    schedule: Schedule, message: Message, facts: Facts, now: datetime, checks: frozenset[str]
-) -> _Verdict:
-    if schedule.unlocated and "location" in checks and message.category in _NEED_LOCATION:
-        return "refuse", None, "location_ambiguous", ()
-    if facts.opted_out and "consent" in checks:
-        blocking = tuple(
-            rule
-            for rule in schedule.optouts
-            if rule.in_force(now.date()) and (rule.scope == "brand" or facts.opted_out == "all")
-        )
-        if blocking:
-            return "refuse", None, "opted_out", blocking
-    if "windows" in checks:
-        return _judge_windows(schedule, message, now)
-    return "release", None, None, ()
-
-
-def _judge_windows(schedule: Schedule, message: Message, now: datetime) -> _Verdict:
-    at_s = now.timestamp()
-    valid_until = message.valid_until
-    if valid_until is not None and valid_until <= now:
-        return "refuse", None, "expired_before_window", ()
-    in_force = schedule.acting_on(now.date())
-    if schedule.open.until(at_s):
-        return "release", None, None, in_force
-    closed = schedule.closed_between(at_s, at_s)
-    if any(rule.on_violation == "refuse" for rule in closed):
-        return "refuse", None, "quiet_hours", closed
-    if schedule.is_ambiguous(at_s):
-        return "refuse", None, "location_ambiguous", in_force
-    until_s = schedule.open.next(at_s)
-    if until_s is None:
-        return "refuse", None, "quiet_hours", in_force
-    closed = schedule.closed_between(at_s, until_s)
-    if valid_until is not None and valid_until.timestamp() <= until_s:
-        return "refuse", None, "expired_before_window", closed
-    return "hold", until_s, "quiet_hours", closed
-
-
-def _warnings(schedule: Schedule, at_s: float) -> tuple[str, ...]:
-    if not schedule.warning:
-        return schedule.warnings
-    return schedule.warnings + tuple(
-        f"{rule.id}: outside its hours ({rule.cite})"
-        for rule, openings in schedule.warning
-        if not openings.until(at_s)
+        judge.released_until_s() if action == "release" else at_s,
+        judge.counts,
+        tuple(waiver.id for waiver in waivers),
     )
 
 

@@ -16,7 +16,7 @@ from gateway.policy.calendar import holiday_problem
 from gateway.policy.hours import did_you_mean
 from gateway.policy.numbering import Numbering, load_numbering
 from gateway.policy.pack import read_pack
-from gateway.policy.rules import DEFAULT, PROFILES, Layer, Pack, Profile
+from gateway.policy.rules import DEFAULT, PROFILES, Layer, Pack, Profile, Rules
 from gateway.policy.table import Findings
 from gateway.resources import config_directory
 
@@ -119,8 +119,8 @@ def _joined(one: Pack | None, other: Pack) -> Pack:
         name=one.name,
         version=f"{one.version}+{other.version}",
         parents=tuple(dict.fromkeys(one.parents + other.parents)),
-        windows=one.windows + other.windows,
-        optouts=one.optouts + other.optouts,
+        rules=Rules.union((one.rules, other.rules)),
+        waivers=one.waivers + other.waivers,
         areas={**one.areas, **other.areas},
     )
 
@@ -178,9 +178,11 @@ def _ancestors(packs: dict[str, Pack], start: str) -> set[str]:
 
 def _check_holidays(pack: Pack, file: str, findings: Findings) -> None:
     """Every list of holidays that a rule or an area names exists in the `holidays` package."""
-    needed = {(rule.holidays, ""): rule.id for rule in pack.windows if rule.holidays}
+    needed = {(rule.holidays, ""): rule.id for rule in pack.rules.windows if rule.holidays}
     for area, subdivision in pack.areas.items():
-        country = next((rule.holidays for rule in pack.windows if rule.holidays), pack.jurisdiction)
+        country = next(
+            (rule.holidays for rule in pack.rules.windows if rule.holidays), pack.jurisdiction
+        )
         needed[country, subdivision] = f"areas.{area}"
     for (country, subdivision), where in needed.items():
         problem = holiday_problem(country, subdivision)

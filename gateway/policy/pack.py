@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import Final, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from gateway.policy.calendar import known_zones
-from gateway.policy.hours import hours_problem, parse_clock, parse_days
-from gateway.policy.rules import (
-    CATEGORIES,
-    PROFILES,
-    Category,
-    Confidence,
-    Hours,
-    Layer,
-    OnViolation,
-    OptOutRule,
-    Pack,
-    Profile,
-    WindowRule,
-)
+from gateway.policy.rulereader import FILE_LAYERS, RuleReader
+from gateway.policy.rules import PROFILES, Layer, Pack, Profile, Rules
 from gateway.policy.table import Findings, Table
 
-_ID: Final = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_R = TypeVar("_R")
 _JURISDICTION: Final = re.compile(r"default|[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_HOLIDAYS: Final = re.compile(r"closed:([A-Z]{2})(\+subdivision)?")
-#: Layers a file may have; a brand's own windows come with the message.
-_FILE_LAYERS: Final[tuple[Layer, ...]] = ("law", "operator", "house")
-#: Stands in for a date that is missing; a finding was noted, so the rule is never used.
-_NO_DAY: Final = date(2000, 1, 1)
 
 
 def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pack, Layer] | None:
@@ -44,7 +28,7 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pa
         head.problem(
             "jurisdiction", f"{jurisdiction!r} is none", hint="use ISO 3166, as ES or US-FL"
         )
-    layer = head.word("layer", _FILE_LAYERS)
+    layer = head.word("layer", FILE_LAYERS)
     profile: Profile = head.word("profile", PROFILES, "law")
     name = head.text("name")
     version = head.text("version")
@@ -53,9 +37,23 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pa
         head.problem("parents", "must be a list of jurisdictions", hint='write parents = ["US"]')
         parents = None
     head.end()
-    reader = _RuleReader(jurisdiction, layer, profile, findings)
-    windows = tuple(map(reader.window, _tables(top, "window", findings)))
-    optouts = tuple(map(reader.optout, _tables(top, "optout", findings)))
+    reader = RuleReader(jurisdiction, layer, profile, findings)
+
+    def read(key: str, one: Callable[[Table], _R]) -> tuple[_R, ...]:
+        return tuple(map(one, _tables(top, key, findings)))
+
+    rules = Rules(
+        windows=read("window", reader.window),
+        caps=read("cap", reader.cap),
+        deadlines=read("deadline", reader.deadline),
+        consents=read("consent", reader.consent),
+        registries=read("registry", reader.registry),
+        senders=read("sender", reader.sender),
+        carriers=read("carrier", reader.carrier),
+        contents=read("content", reader.content),
+        optouts=read("optout", reader.optout),
+    )
+    waivers = read("waiver", reader.waiver)
     areas = _areas(top)
     top.end()
     pack = Pack(
@@ -63,8 +61,8 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pa
         name=name,
         version=version,
         parents=tuple(cast("list[str]", parents or [])),
-        windows=windows,
-        optouts=optouts,
+        rules=rules,
+        waivers=waivers,
         areas=areas,
     )
     return pack, layer
@@ -108,146 +106,3 @@ def _areas(top: Table) -> dict[str, str]:
     if not isinstance(value, dict):
         top.problem("areas", "must be a table", hint="write [areas]")
     return areas
-
-
-class _Common(TypedDict):
-    """The fields every kind of rule has."""
-
-    id: str
-    jurisdiction: str
-    layer: Layer
-    profile: Profile
-    applies: frozenset[Category]
-    effective: date
-    expires: date | None
-    cite: str
-    url: str
-    confidence: Confidence
-    reviewed: date
-
-
-class _RuleReader:
-    """Reads the rules of one file, which share its jurisdiction, layer and profile."""
-
-    def __init__(
-        self, jurisdiction: str, layer: Layer, profile: Profile, findings: Findings
-    ) -> None:
-        self._jurisdiction = jurisdiction
-        self._layer: Layer = layer
-        self._profile: Profile = profile
-        self._findings = findings
-
-    def window(self, table: Table) -> WindowRule:
-        """A `[[window]]`."""
-        closed = table.text("holidays", default="none")
-        holidays = _HOLIDAYS.fullmatch(closed)
-        if holidays is None and closed not in ("none", ""):
-            table.problem(
-                "holidays",
-                f"{closed!r} is not known",
-                hint='write "none", "closed:FR" or "closed:FR+subdivision"',
-            )
-        zone = table.text("zone", default="")
-        if zone and zone not in known_zones():
-            table.problem(
-                "zone", f"{zone!r} is no time zone", hint="use an IANA name, as Europe/Madrid"
-            )
-        rule = WindowRule(
-            hours=_hours(table),
-            on_violation=table.word("on_violation", get_args(OnViolation), "hold"),
-            holidays=holidays[1] if holidays else "",
-            by_subdivision=bool(holidays and holidays[2]),
-            every_location=table.flag("every_location"),
-            urgent_bypass=table.flag("urgent_bypass"),
-            zone=zone,
-            **self._common(table),
-        )
-        table.end()
-        return rule
-
-    def optout(self, table: Table) -> OptOutRule:
-        """An `[[optout]]`."""
-        rule = OptOutRule(scope=table.word("scope", ("brand", "all")), **self._common(table))
-        table.end()
-        return rule
-
-    def _common(self, table: Table) -> _Common:
-        layer: Layer = table.word("layer", _FILE_LAYERS, self._layer)
-        effective = table.day("effective")
-        expires = table.day("expires", required=False)
-        if effective and expires and expires <= effective:
-            table.problem(
-                "expires", "is not after effective", hint="it is the first day without the rule"
-            )
-        return {
-            "id": self._id(table),
-            "jurisdiction": self._jurisdiction,
-            "layer": layer,
-            "profile": table.word("profile", PROFILES, self._profile),
-            "applies": table.words("applies", CATEGORIES),
-            "effective": effective or _NO_DAY,
-            "expires": expires,
-            "cite": table.text("cite"),
-            # A house rule is our own; law and practice must be found by whoever doubts them.
-            "url": table.text("url", default="" if layer == "house" else None),
-            "confidence": table.word("confidence", get_args(Confidence)),
-            "reviewed": table.day("reviewed") or _NO_DAY,
-        }
-
-    def _id(self, table: Table) -> str:
-        name = table.text("id")
-        if name and (not _ID.fullmatch(name) or name.startswith("BRAND-")):
-            table.problem(
-                "id",
-                f"{name!r} is no rule id",
-                hint="capitals and dashes, as FR-QH; BRAND- is for a brand's own hours",
-            )
-        elif name in self._findings.ids:
-            table.problem(
-                "id",
-                f"{self._findings.ids[name]} already has a rule of this id",
-                hint="ids are unique over all packs",
-            )
-        elif name:
-            self._findings.ids[name] = table.file
-        return name
-
-
-def _hours(table: Table) -> tuple[Hours, ...]:
-    """`days`, `open`, `close`, or several of them in `hours`."""
-    several = table.value("hours", required=False)
-    if several is None:
-        return (_opening(table),)
-    if not isinstance(several, list) or not several:
-        table.problem(
-            "hours",
-            "must be a list of windows",
-            hint='write hours = [{ days = "sat", open = "08:00", close = "15:00" }]',
-        )
-        return ()
-    found = []
-    for number, raw in enumerate(several, start=1):
-        part = table.part(f"hours[{number}]", raw)
-        found.append(_opening(part))
-        part.end()
-    return tuple(found)
-
-
-def _opening(table: Table) -> Hours:
-    text = table.text("days")
-    days = parse_days(text) if text else frozenset[int]()
-    if days is None:
-        table.problem("days", f"{text!r} is no list of days", hint="write mon-sat, or mon,wed")
-    times = []
-    for key in ("open", "close"):
-        text = table.text(key)
-        minutes = parse_clock(text) if text else None
-        if text and minutes is None:
-            table.problem(key, f"{text!r} is no time of day", hint="write 08:00, up to 24:00")
-        times.append(minutes)
-    opens, closes = times
-    if opens is not None and closes is not None:
-        problem = hours_problem(opens, closes)
-        if problem:
-            table.problem("close", problem, hint="the window is [open, close), as 08:00 to 21:00")
-    return Hours(days or frozenset(), opens or 0, closes or 0)

@@ -128,7 +128,7 @@ def rules_in_force(
     found: dict[str, Rule] = {}
     for jurisdiction in _jurisdictions(book, number_or_jurisdiction):
         for pack in book.chain(jurisdiction):
-            for rule in (*pack.windows, *pack.optouts):
+            for rule in pack.rules.every():
                 counts = rule.profile == "law" or book.profile == "seed"
                 if counts and rule.in_force(now.date()):
                     found[rule.id] = rule

@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.errors import DataError
 from gateway.policy.calendar import known_zones
-from gateway.policy.decide import CHECKS, Facts, Message, OptedOut
+from gateway.policy.decide import CHECKS
+from gateway.policy.facts import Consent, Facts, Listing, Message, OptedOut, Sent, SentOutcome
 from gateway.policy.hours import did_you_mean, hours_problem, parse_clock, parse_days
 from gateway.policy.location import EVIDENCE, Evidence, Location
-from gateway.policy.rules import CATEGORIES, PROFILES, Category, Hours, Profile, WindowRule
+from gateway.policy.rules import (
+    CATEGORIES,
+    METHODS,
+    PROFILES,
+    PURPOSES,
+    Category,
+    Hours,
+    Profile,
+    WindowRule,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gateway.policy.book import Rulebook
 
@@ -28,13 +38,12 @@ _KEYS: Final = frozenset(
     {
         *("to", "category", "now", "brand", "campaign", "from", "text", "profile", "location"),
         *("history", "consent", "cart_abandoned_at", "valid_until", "urgent", "opted_out"),
-        *("third_party_collector", "checks", "windows"),
+        *("third_party_collector", "checks", "windows", "age_verified", "registries"),
+        *("last_optout_instruction_at",),
     }
 )
 _OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "brand", "all")
-_OUTCOMES: Final = ("accepted", "delivered", "unknown", "undelivered")
-_PURPOSES: Final = ("marketing", "cart")
-_METHODS: Final = ("single", "double")
+_OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown", "undelivered")
 #: More of them in one request is a mistake, or an attack on memory.
 _MAX_WINDOWS: Final = 50
 _MAX_FACTS: Final = 10_000
@@ -62,23 +71,28 @@ def parse_request(book: Rulebook, raw: object) -> Request:
     for key in ("to", "now"):
         if key not in table:
             raise _bad(key, "is missing", "a request needs to and now at least")
-    _check_idle_facts(table)
     return Request(
         message=Message(
             to=book.numbering.normalise(_text(table, "to")),
             category=_category(table, "category"),
             brand=_text(table, "brand"),
             campaign=_text(table, "campaign"),
-            sender=_text(table, "from"),
-            text=_text(table, "text"),
+            sender=_text(table, "from") or None,
+            text=_text(table, "text") or None,
             urgent=_flag(table, "urgent"),
             third_party_collector=_flag(table, "third_party_collector"),
+            age_verified=_flag(table, "age_verified"),
+            cart_abandoned_at=_instant(table, "cart_abandoned_at"),
             valid_until=_instant(table, "valid_until"),
             windows=brand_windows(table["windows"]) if table.get("windows") else (),
         ),
         facts=Facts(
             opted_out=_word(table.get("opted_out") or "", "opted_out", _OPTED_OUT),
             location=parse_location(table["location"]) if table.get("location") else None,
+            consents=tuple(_consents(table)),
+            history=tuple(_history(table)),
+            registries=tuple(_registries(table)),
+            instructed_at=_instant(table, "last_optout_instruction_at"),
         ),
         now=_parse_instant(table["now"], "now"),
         checks=CHECKS if table.get("checks") is None else _checks(table["checks"]),
@@ -177,23 +191,39 @@ def _clock(table: Mapping[str, object], key: str, inside: str) -> int:
     return minutes
 
 
-def _check_idle_facts(table: Mapping[str, object]) -> None:
-    """Facts for caps and consent: well-formed or an error; no rule asks for them yet."""
+def _history(table: Mapping[str, object]) -> Iterator[Sent]:
     for number, item in enumerate(_list(table, "history")):
         field = f"history[{number}]"
         fact = _table(item, field, ("at", "category", "campaign", "outcome"))
-        _parse_instant(fact.get("at"), f"{field}.at")
-        _category(fact, "category", f"{field}.")
-        _text(fact, "campaign", f"{field}.")
-        _word(fact.get("outcome", "accepted"), f"{field}.outcome", _OUTCOMES)
+        yield Sent(
+            at_s=_parse_instant(fact.get("at"), f"{field}.at").timestamp(),
+            category=_category(fact, "category", f"{field}."),
+            campaign=_text(fact, "campaign", f"{field}."),
+            outcome=_word(fact.get("outcome", "accepted"), f"{field}.outcome", _OUTCOMES),
+        )
+
+
+def _consents(table: Mapping[str, object]) -> Iterator[Consent]:
     for number, item in enumerate(_list(table, "consent")):
         field = f"consent[{number}]"
         fact = _table(item, field, ("purpose", "granted_at", "method", "withdrawn_at"))
-        _word(fact.get("purpose", "marketing"), f"{field}.purpose", _PURPOSES)
-        _word(fact.get("method", "single"), f"{field}.method", _METHODS)
-        for key in ("granted_at", "withdrawn_at"):
-            _instant(fact, key, f"{field}.")
-    _instant(table, "cart_abandoned_at")
+        yield Consent(
+            purpose=_word(fact.get("purpose", "marketing"), f"{field}.purpose", PURPOSES),
+            method=_word(fact.get("method", "single"), f"{field}.method", METHODS),
+            granted_at=_instant(fact, "granted_at", f"{field}."),
+            withdrawn_at=_instant(fact, "withdrawn_at", f"{field}."),
+        )
+
+
+def _registries(table: Mapping[str, object]) -> Iterator[Listing]:
+    """Registries that list the person: names, or objects with the day of the snapshot."""
+    for number, item in enumerate(_list(table, "registries")):
+        field = f"registries[{number}]"
+        if isinstance(item, str):
+            yield Listing(item)
+            continue
+        fact = _table(item, field, ("registry", "as_of"))
+        yield Listing(_text(fact, "registry", f"{field}."), _instant(fact, "as_of", f"{field}."))
 
 
 def _list(table: Mapping[str, object], key: str) -> list[object]:

@@ -18,13 +18,14 @@ from gateway.policy.calendar import (
     intersect,
     open_intervals,
 )
+from gateway.policy.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
     from gateway.policy.numbering import Place
-    from gateway.policy.rules import OptOutRule, WindowRule
+    from gateway.policy.rules import WindowRule
 
 #: A recipient whose possible places share no opening for so long must be located by a person.
 AMBIGUOUS_S: Final = 7 * DAY_S
@@ -36,8 +37,7 @@ class Binding:
 
     place: Place
     subdivision: str  # of the `holidays` package; "" = the country's own list
-    windows: tuple[WindowRule, ...]
-    optouts: tuple[OptOutRule, ...]
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Schedule:
 
     places: tuple[Place, ...]
     unlocated: bool  # some candidate has no known local time
-    optouts: tuple[OptOutRule, ...]
+    rules: Rules  # of every place together
     warnings: tuple[str, ...]
     acting: tuple[WindowRule, ...]
     open: Openings  # every acting rule at every place
@@ -77,7 +77,7 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
     computed: dict[tuple[str, str, str], Intervals] = {}
     for binding in bindings:
         place = everything
-        for rule in binding.windows:
+        for rule in binding.rules.windows:
             if not (binding.place.zone or rule.zone):
                 continue
             key = (rule.id, rule.zone or binding.place.zone, binding.subdivision)
@@ -92,7 +92,7 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
     return Schedule(
         places=tuple(binding.place for binding in bindings),
         unlocated=any(not binding.place.zone for binding in bindings),
-        optouts=tuple(dict.fromkeys(rule for binding in bindings for rule in binding.optouts)),
+        rules=Rules.union(binding.rules for binding in bindings),
         warnings=warnings,
         acting=tuple(rule for rule, _ in acting),
         open=Openings(reduce(intersect, (found for _, found in acting), everything)),

@@ -99,6 +99,25 @@ class Table:
             self.problem(key, "must be true or false", hint=f"write {key} = true")
         return value is True
 
+    def count(self, key: str) -> int:
+        """A whole number, 1 or more."""
+        value = self.value(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        if value is not None:
+            self.problem(key, "must be a whole number from 1 on", hint=f"write {key} = 3")
+        return 1
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """An optional list of texts."""
+        value = self.value(key, required=False)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            self.problem(key, "must be a list of texts", hint=f'write {key} = ["…"]')
+            return ()
+        return tuple(value)
+
     def word(self, key: str, known: Iterable[_W], default: _W | None = None) -> _W:
         """One of the known words."""
         words = list(known)

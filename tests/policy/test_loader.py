@@ -152,7 +152,7 @@ def test_a_second_layer_in_a_file_of_its_own_is_joined_and_can_only_tighten(
 
 def test_a_house_rule_needs_a_citation_but_no_address(tmp_path: Path) -> None:
     book = load_rulebook([write_packs(tmp_path, ES=pack("ES", rule(layer='"house"', url="")))])
-    assert book.packs["ES"].windows[0].url == ""
+    assert book.packs["ES"].rules.windows[0].url == ""
 
 
 def test_inheriting_in_a_circle_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_these_packs_are_shipped(book: Rulebook) -> None:
 def test_every_law_and_practice_has_an_address_and_every_rule_a_citation(
     book: Rulebook, name: str
 ) -> None:
-    for rule in (*book.packs[name].windows, *book.packs[name].optouts):
+    for rule in book.packs[name].rules.every():
         assert rule.cite
         assert rule.layer == "house" or rule.url.startswith("https://"), rule.id
         assert rule.id.startswith(f"{name}-".upper()), rule.id
@@ -34,7 +34,7 @@ def test_every_pack_blocks_commercial_messages_after_an_opt_out_in_every_profile
 ) -> None:
     blocked = {
         category
-        for rule in book.packs[name].optouts
+        for rule in book.packs[name].rules.optouts
         if rule.scope == "brand" and rule.profile == "law"
         for category in rule.applies
     }
@@ -45,7 +45,7 @@ def test_every_pack_blocks_commercial_messages_after_an_opt_out_in_every_profile
 def test_every_pack_sets_hours_for_promotions_claims_and_notices_in_the_seed_profile(
     book: Rulebook, name: str
 ) -> None:
-    limited = {category for rule in book.packs[name].windows for category in rule.applies}
+    limited = {category for rule in book.packs[name].rules.windows for category in rule.applies}
     assert limited == {"promotional", "cart_reminder", "debt_claim", "legal_notice"}
 
 
@@ -53,7 +53,7 @@ def test_house_hours_count_in_the_seed_profile_only_except_where_no_law_is_on_fi
     book: Rulebook,
 ) -> None:
     for pack in book.packs.values():
-        for rule in pack.windows:
+        for rule in pack.rules.windows:
             always = rule.layer != "house" or rule.id in ("DEFAULT-QH", "DEFAULT-DEBT")
             assert (rule.profile == "law") is always, rule.id
 

@@ -94,7 +94,7 @@ def test_the_rules_in_force_for_a_number_come_with_what_they_rest_on(book: Ruleb
         "summary": "mon-sat 08:00-22:00, closed on public holidays",
         "effective": "2018-01-01",
         "expires": None,
-        "cite": book.packs["FR"].windows[0].cite,
+        "cite": book.packs["FR"].rules.windows[0].cite,
         "url": "https://www.af2m.org/sms-marketing",
         "confidence": "high",
         "reviewed": "2026-11-21",

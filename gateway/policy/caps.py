@@ -1,0 +1,100 @@
+"""How often one brand may write to one person: exact counts over a sliding log of instants.
+
+Nothing is put into buckets: the log holds every counted message, so the instant at which a place
+becomes free is exact. Rolling periods are elapsed UTC time; only calendar days and weeks look at a
+wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from gateway.policy.calendar import DAY_S, zone_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.policy.facts import Message, Sent
+    from gateway.policy.rules import CapRule
+
+#: A reminder of a cart must follow within two days (carriers' rule), so an older one was about
+#: another cart.
+_CART_S: Final = 2 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class CapCount:
+    """A cap and how many messages it counted at the instant of the decision."""
+
+    rule: CapRule
+    counted: int
+
+    def as_dict(self) -> dict[str, object]:
+        """`{"rule","counted","most"}`: the snapshot a decision keeps."""
+        return {"rule": self.rule.id, "counted": self.counted, "most": self.rule.most}
+
+
+def stamps(rule: CapRule, message: Message, history: Sequence[Sent]) -> list[float]:
+    """The instants the rule counts against *message*, oldest first.
+
+    A message whose campaign is not known counts for every campaign: the strictest reading.
+    """
+    campaign = message.campaign if rule.by_campaign else ""
+    return sorted(
+        sent.at_s
+        for sent in history
+        if sent.category in rule.applies
+        and not (campaign and sent.campaign and sent.campaign != campaign)
+        and not (rule.count_on == "delivered_or_unknown" and sent.outcome == "undelivered")
+    )
+
+
+def counted(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> int:
+    """How many of the stamps count at that instant."""
+    since_s = _since(rule, message, at_s)
+    return sum(1 for stamp in found if stamp >= since_s)
+
+
+def free_at(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> float | None:
+    """The first instant from *at_s* on at which the rule lets the message go; None: never.
+
+    *found* as `stamps` gives them; nothing else is assumed to be sent meanwhile.
+    """
+    gap_s = found[-1] + rule.min_gap_s if found and rule.min_gap_s else at_s
+    at_s = max(at_s, gap_s)
+    recent = [stamp for stamp in found if stamp >= _since(rule, message, at_s)]
+    if len(recent) < rule.most:
+        return at_s
+    if rule.kind == "cart":
+        return None
+    if rule.kind == "rolling":
+        return recent[-rule.most] + rule.period_s
+    return _next_period(rule, at_s)
+
+
+def _since(rule: CapRule, message: Message, at_s: float) -> float:
+    """The first instant that counts, seen from *at_s*."""
+    if rule.kind == "rolling":
+        # One exactly a period old no longer counts; instants are compared to the microsecond.
+        return at_s - rule.period_s + 1e-6
+    if rule.kind == "cart":
+        abandoned_at = message.cart_abandoned_at
+        return at_s - _CART_S if abandoned_at is None else abandoned_at.timestamp()
+    return _period_start(rule, at_s).timestamp()
+
+
+def _period_start(rule: CapRule, at_s: float) -> datetime:
+    """The first instant of the local day or week."""
+    zone = zone_named(rule.zone)
+    day = datetime.fromtimestamp(at_s, zone).date()
+    if rule.kind == "calendar_week":
+        day -= timedelta(days=day.weekday())
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+def _next_period(rule: CapRule, at_s: float) -> float:
+    start = _period_start(rule, at_s)
+    day = start.date() + timedelta(days=7 if rule.kind == "calendar_week" else 1)
+    return datetime(day.year, day.month, day.day, tzinfo=start.tzinfo).timestamp()

@@ -1,0 +1,226 @@
+"""The judges of one message, in the order in which they are asked.
+
+A rule that acts refuses or holds; one that only warns, or that nobody has confirmed, leaves a
+warning with its source and lets the message go.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from gateway.policy import caps, consent, content, senders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gateway.policy.facts import Facts, Message, Reason
+    from gateway.policy.rules import ActingRule, CapRule, Rule, Waiver
+    from gateway.policy.schedule import Schedule
+
+#: What `Judge.verdict` gives: the action, until when, why, and the grounds.
+Verdict: TypeAlias = tuple[
+    Literal["release", "hold", "refuse"], float | None, "Reason | None", "tuple[Rule, ...]"
+]
+_Broken: TypeAlias = "Iterable[tuple[ActingRule, Reason, str]]"
+
+#: Categories that need a local time; the others go to a number of no country with a warning.
+_NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
+#: Windows and caps push each other on; they agree long before this, or never.
+_MOST_ROUNDS: Final = 100
+
+
+class Judge:
+    """One message before the rules of its places. `warnings` and `counts` fill up on the way."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        message: Message,
+        facts: Facts,
+        now: datetime,
+        checks: frozenset[str],
+    ) -> None:
+        self._schedule = schedule
+        self._message = message
+        self._facts = facts
+        self._now = now
+        self._at_s = now.timestamp()
+        self._checks = checks
+        self.warnings = list(schedule.warnings)
+        self.counts: tuple[caps.CapCount, ...] = ()
+        self._ends_s = math.inf  # of what lets the message go, beside the open hours
+
+    def note_waivers(self, waivers: Iterable[Waiver]) -> None:
+        """Say which rules are set aside, and which no longer."""
+        for waiver in waivers:
+            if waiver.in_force(self._now.date()):
+                told = f"{waiver.rule} is set aside by {waiver.author} until {waiver.expires}"
+                self.warnings.append(f"{waiver.id}: {told}: {waiver.reason}")
+                end = datetime.combine(waiver.expires, datetime.min.time(), UTC)
+                self._ends_s = min(self._ends_s, end.timestamp())
+            elif waiver.expires <= self._now.date():
+                self.warnings.append(
+                    f"{waiver.id}: expired on {waiver.expires}, {waiver.rule} binds"
+                )
+
+    def released_until_s(self) -> float:
+        """Until when a release holds."""
+        return min(self._ends_s, self._schedule.open.until(self._at_s))
+
+    def verdict(self) -> Verdict:
+        """The first refusal, or what windows and caps say."""
+        rules, message, facts, now = self._schedule.rules, self._message, self._facts, self._now
+        checks = self._checks
+        if "location" in checks and self._schedule.unlocated and message.category in _NEED_LOCATION:
+            return "refuse", None, "location_ambiguous", ()
+        if "sender" in checks:
+            refused = self._refused(senders.unfit(rules.senders, message))
+            refused = refused or self._refused(senders.uncarried(rules.carriers, message))
+            if refused:
+                return refused
+        if "consent" in checks:
+            refused = self._opted_out() or self._refused(
+                consent.missing(rules.consents, facts, now)
+            )
+            refused = refused or self._refused(consent.listed(rules.registries, facts, now))
+            self.warnings += consent.outdated(rules.registries, facts, now)
+            if refused:
+                return refused
+        if "content" in checks:
+            refused = self._refused(content.broken(rules.contents, message, facts, now))
+            self.warnings += content.doubts(message)
+            if refused:
+                return refused
+        return self._when()
+
+    def _opted_out(self) -> Verdict | None:
+        facts = self._facts
+        blocking = consent.opted_out(self._schedule.rules.optouts, facts, self._now)
+        if blocking:
+            return "refuse", None, "opted_out", blocking
+        if facts.opted_out:
+            self.warnings.append("opted_out: the recipient opted out; this category may go")
+        return None
+
+    def _refused(self, broken: _Broken) -> Verdict | None:
+        """The refusal for which the first acting rule stands, with all that stand for it too."""
+        day = self._now.date()
+        reason: Reason | None = None
+        grounds: list[Rule] = []
+        for rule, why, told in broken:
+            if not rule.in_force(day):
+                continue
+            if not rule.acts:
+                self.warnings.append(f"{rule.id}: {told} ({rule.cite})")
+            elif reason in (None, why):
+                reason = why
+                grounds.append(rule)
+        return ("refuse", None, reason, tuple(grounds)) if grounds else None
+
+    # -- when ----------------------------------------------------------------------------------
+
+    def _when(self) -> Verdict:
+        """Windows and caps together: the first instant at which both let the message go."""
+        limit_s, limiting = self._limit()
+        self._ends_s = min(self._ends_s, limit_s)
+        if self._at_s >= limit_s:
+            return "refuse", None, "expired_before_window", limiting
+        self._warn_of_hours()
+        limits = self._limits()
+        blocked: dict[Rule, None] = {}
+        first: Reason | None = None
+        at_s = self._at_s
+        for _ in range(_MOST_ROUNDS):
+            start_s = at_s
+            opens_s, refused = self._opening(at_s, blocked)
+            if refused:
+                return refused
+            if opens_s > at_s:
+                first, at_s = first or "quiet_hours", opens_s
+            for rule, found in limits:
+                free_s = caps.free_at(rule, self._message, found, at_s)
+                if free_s is None or (free_s > at_s and rule.on_violation == "refuse"):
+                    return "refuse", None, "cap", (rule,)
+                if free_s > at_s:
+                    first, at_s = first or "cap", math.ceil(free_s)
+                    blocked[rule] = None
+            if at_s == start_s:
+                break
+        if at_s == self._at_s:
+            return "release", None, None, self._open_rules()
+        if at_s >= limit_s:
+            return "refuse", None, "expired_before_window", (*blocked, *limiting)
+        return "hold", at_s, first, tuple(blocked)
+
+    def _open_rules(self) -> tuple[Rule, ...]:
+        if "windows" not in self._checks:
+            return ()
+        return self._schedule.acting_on(self._now.date())
+
+    def _opening(self, at_s: float, blocked: dict[Rule, None]) -> tuple[float, Verdict | None]:
+        """When the windows are open from *at_s* on, or the refusal if they never are."""
+        schedule = self._schedule
+        if "windows" not in self._checks or schedule.open.until(at_s):
+            return at_s, None
+        closed = schedule.closed_between(at_s, at_s)
+        if any(rule.on_violation == "refuse" for rule in closed):
+            return at_s, ("refuse", None, "quiet_hours", closed)
+        if schedule.is_ambiguous(at_s):
+            return at_s, ("refuse", None, "location_ambiguous", self._open_rules())
+        opens_s = schedule.open.next(at_s)
+        if opens_s is None:
+            return at_s, ("refuse", None, "quiet_hours", self._open_rules())
+        blocked.update(dict.fromkeys(schedule.closed_between(at_s, opens_s)))
+        return opens_s, None
+
+    def _limit(self) -> tuple[float, tuple[Rule, ...]]:
+        """The instant from which it is too late, and the rules that say so."""
+        limit_s = math.inf
+        if self._message.valid_until is not None:
+            limit_s = self._message.valid_until.timestamp()
+        found: tuple[Rule, ...] = ()
+        if not self._schedule.rules.deadlines or "windows" not in self._checks:
+            return limit_s, found
+        abandoned_at = self._message.cart_abandoned_at
+        for rule in self._schedule.rules.deadlines:
+            if not rule.in_force(self._now.date()):
+                continue
+            if abandoned_at is None:
+                self.warnings.append(f"{rule.id}: nobody said when the cart was abandoned")
+                continue
+            end_s = abandoned_at.timestamp() + rule.within_s
+            if not rule.acts and self._at_s >= end_s:
+                self.warnings.append(f"{rule.id}: past its deadline ({rule.cite})")
+            elif rule.acts and end_s <= limit_s:
+                found = (*found, rule) if end_s == limit_s else (rule,)
+                limit_s = end_s
+        return limit_s, found
+
+    def _limits(self) -> list[tuple[CapRule, Sequence[float]]]:
+        """The caps that act, with the instants they count; notes what all of them counted."""
+        acting: list[tuple[CapRule, Sequence[float]]] = []
+        if "caps" not in self._checks:
+            return acting
+        day, message = self._now.date(), self._message
+        counts = []
+        for rule in self._schedule.rules.caps:
+            if not rule.in_force(day):
+                continue
+            found = caps.stamps(rule, message, self._facts.history)
+            counts.append(caps.CapCount(rule, caps.counted(rule, message, found, self._at_s)))
+            if rule.acts:
+                acting.append((rule, found))
+            elif caps.free_at(rule, message, found, self._at_s) != self._at_s:
+                self.warnings.append(f"{rule.id}: it would be one too many ({rule.cite})")
+        self.counts = tuple(counts)
+        return acting
+
+    def _warn_of_hours(self) -> None:
+        if "windows" in self._checks:
+            self.warnings += [
+                f"{rule.id}: outside its hours ({rule.cite})"
+                for rule, openings in self._schedule.warning
+                if not openings.until(self._at_s)
+            ]
