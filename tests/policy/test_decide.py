@@ -481,6 +481,7 @@ def test_the_answer_and_the_ledger_entry_have_the_shapes_of_the_contract(book: R
     assert decision.as_entry() == {
         "action": "hold",
         "until": "2026-11-25T08:00:00Z",
+        "reason": "quiet_hours",
         "rules": ["ES-HOUSE-QH"],
         "versions": book.versions,
         "local": [
