@@ -7,11 +7,11 @@ submission that is not taken leaves no trace.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gateway.clock import to_datetime, to_seconds_text
+from gateway.clock import to_seconds_text
 from gateway.daemon.ids import submission_id
 from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
@@ -21,12 +21,11 @@ from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical
 from gateway.ledger.rows import SegmentRow, State, SubmissionRow, segment_id
-from gateway.policy.decide import Facts, Message, decide
-from gateway.policy.request import parse_location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.daemon.judging import Judging
     from gateway.daemon.parties import Parties
     from gateway.daemon.reading import Candidate, SubmissionReader
     from gateway.daemon.routing import Routing
@@ -34,9 +33,7 @@ if TYPE_CHECKING:
     from gateway.daemon.work import WorkSet
     from gateway.evidence.vault import Vault
     from gateway.ledger.store import Store
-    from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
-    from gateway.policy.rules import Category
     from gateway.smpp.text import EncodedText
 
 
@@ -48,7 +45,7 @@ class Admission:
 
     def __init__(
         self,
-        book: Rulebook,
+        judging: Judging,
         store: Store,
         vault: Vault,
         sealer: Sealer,
@@ -57,7 +54,7 @@ class Admission:
         reader: SubmissionReader,
         routing: Routing,
     ) -> None:
-        self._book = book
+        self._judging = judging
         self._store = store
         self._vault = vault
         self._sealer = sealer
@@ -72,29 +69,7 @@ class Admission:
 
     def decide(self, work: Work, now_ms: int, *, planned_ms: int | None = None) -> Decision:
         """What policy says of *work* at *planned_ms* (default now), with the stored facts."""
-        request, row = work.request, work.row
-        at_ms = now_ms if planned_ms is None else planned_ms
-        until = None if row.expires_ms is None else to_datetime(row.expires_ms)
-        message = Message(
-            to=request.to,
-            category=cast("Category", row.category),
-            brand=row.brand,
-            campaign=request.campaign or "",
-            sender=request.sender,
-            text=request.text,
-            urgent=request.urgent,
-            valid_until=until,
-            windows=self._parties.windows(row.brand),
-        )
-        brands = {optout.brand for optout in self._store.optouts(row.person)}
-        facts = Facts(
-            opted_out="all" if "" in brands else "brand" if row.brand in brands else "",
-            location=None if request.location is None else parse_location(request.location),
-        )
-        decision = decide(self._book, message, facts, to_datetime(at_ms))
-        work.released_until_ms = round(decision.released_until_s * 1000)
-        work.optout_changes = self._store.optout_changes
-        return decision
+        return self._judging.decide(work, now_ms if planned_ms is None else planned_ms)
 
     def encode(self, work: Work) -> EncodedText:
         """Fix how the text of a new submission goes out, substituting where its brand wants it.

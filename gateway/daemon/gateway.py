@@ -18,6 +18,7 @@ from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
 from gateway.daemon.inquiries import Inquiries
+from gateway.daemon.judging import Judging
 from gateway.daemon.learning import learn
 from gateway.daemon.link import Link
 from gateway.daemon.months import month_of
@@ -107,7 +108,8 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    admission = Admission(book, store, vault, sealer, works, parties, submissions, routing)
+    judging = Judging(book, store, parties)
+    admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
     optouts = Optouts(store, vault, sealer)
     words = load_keywords(config_directory() / "keywords.toml")
