@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from gateway.errors import LinkLost
+from gateway.settings.certificates import SYSTEM
 
 if TYPE_CHECKING:
     from gateway.settings import OperatorSettings
@@ -71,10 +72,11 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
 async def _secure(stream: trio.abc.Stream, settings: OperatorSettings) -> trio.abc.Stream:
     tls = settings.tls
     assert tls is not None
-    context = ssl.create_default_context(cafile=tls.ca_file)
+    context = ssl.create_default_context(cafile=None if tls.ca_file == SYSTEM else tls.ca_file)
     if tls.cert_file is not None:
         context.load_cert_chain(tls.cert_file, tls.key_file)
-    name = tls.server_name or settings.host
+    # A certificate never has the dot of the root that a configured name may end with.
+    name = (tls.server_name or settings.host).removesuffix(".")
     secured = trio.SSLStream(stream, context, server_hostname=name)
     await secured.do_handshake()
     return secured
