@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,12 +11,39 @@ from gateway.cli.output import coloured, print_json
 from gateway.cli.plan import print_plan
 from gateway.cli.record import print_decision, print_record
 from gateway.cli.root import root
-from gateway.cli.words import ARRIVED, CATEGORIES
-from gateway.errors import DataError, UsageError
+from gateway.cli.rows import REQUIRED
+from gateway.cli.words import ARRIVED
+from gateway.daemon.arguments import ARGUMENTS, BY_NAME, Kind
+from gateway.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.cli.client import Client
     from gateway.cli.command import Run
+    from gateway.daemon.arguments import Argument
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _submission_options(function: F) -> F:
+    """The options that make a submission, from the one list of them."""
+    for argument in reversed(ARGUMENTS):
+        names = (f"--{argument.name.replace('_', '-')}", argument.name)
+        if argument.kind is Kind.FLAG:
+            option = click.option(*names, is_flag=True, default=None, help=argument.help)
+        else:
+            option = click.option(
+                *names, type=_type(argument), metavar=argument.metavar, help=argument.help
+            )
+        function = option(function)
+    return function
+
+
+def _type(argument: Argument) -> click.ParamType[Any]:
+    if argument.choices:
+        return click.Choice(argument.choices)
+    return click.IntRange(0, argument.most) if argument.kind is Kind.WHOLE else click.STRING
 
 
 @command(
@@ -26,41 +52,7 @@ if TYPE_CHECKING:
     example="acuse submit --to +34600111222 --from ACME --brand acme \\\n"
     "    --category legal_notice --text 'Su factura vence el 30 de noviembre.' --ref 2026/117",
 )
-@click.option("--to", metavar="NUMBER", help="The recipient: + and country code.")
-@click.option("--from", "sender", metavar="SENDER", help="What the recipient sees as the sender.")
-@click.option("--brand", metavar="NAME", help="The company it is sent for: [brands.NAME].")
-@click.option(
-    "--category",
-    type=click.Choice(CATEGORIES),
-    metavar="CATEGORY",
-    help=f"What it is in law: {', '.join(CATEGORIES)}. Default: promotional.",
-)
-@click.option("--text", metavar="TEXT", help="The message.")
-@click.option(
-    "--ref",
-    metavar="REF",
-    help="Your own reference. The same ref and content gives the same submission, not a second.",
-)
-@click.option("--campaign", metavar="NAME", help="The campaign it counts for.")
-@click.option("--not-before", metavar="TIME", help="Not before this time, 2026-11-28T09:00:00Z.")
-@click.option("--valid-for", metavar="SPAN", help="Give up after this time: 30m, 24h, 7d.")
-@click.option(
-    "--priority",
-    type=click.IntRange(0, 3),
-    metavar="0-3",
-    help="3 leaves before the others, and the operator is told so. Default: 0.",
-)
-@click.option("--location", metavar="JSON", help="Where the recipient is, as far as known.")
-@click.option("--urgent", is_flag=True, default=None, help="Declare it urgent in law.")
-@click.option(
-    "--age-verified", is_flag=True, default=None, help="The recipient's age was verified."
-)
-@click.option(
-    "--third-party-collector",
-    is_flag=True,
-    default=None,
-    help="The claim is made for another creditor.",
-)
+@_submission_options
 @click.option(
     "--batch", metavar="FILE", help="Submit every line of a .csv or .jsonl file; - is stdin."
 )
@@ -99,18 +91,19 @@ def submit(
     reason, and the exit code is 65; the others go through. With refs, running
     the same file again submits nothing twice.
     """
-    given["from"] = given.pop("sender")
     args = {key: value for key, value in given.items() if value is not None}
     if batch is not None:
         _refuse_together(args, {"--wait": wait, "--dry-run": dry_run})
         from gateway.cli.batch import submit_batch
 
         return submit_batch(run, batch)
-    for key in ("to", "text"):
+    for key in REQUIRED:
         if key not in args:
             raise UsageError(f"--{key} is missing", hint="`acuse submit --help` has an example")
-    if "location" in args:
-        args["location"] = _location(str(args["location"]))
+    args = {
+        key: BY_NAME[key].from_text(value) if isinstance(value, str) else value
+        for key, value in args.items()
+    }
     if dry_run:
         if wait:
             raise UsageError("--wait and --dry-run exclude each other", hint="leave one out")
@@ -147,17 +140,6 @@ def _plan(run: Run, args: dict[str, object]) -> int:
     else:
         print_plan(plan)
     return 1 if plan.get("state") == "refused" else 0
-
-
-def _location(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise DataError(
-            "location: not JSON",
-            hint='such as \'{"country":"US","region":"CA","evidence":"declared"}\'',
-            field="location",
-        ) from None
 
 
 def _await(run: Run, client: Client, result: dict[str, Any], timeout_s: float) -> int:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import click
 
-CATEGORIES = ("promotional", "cart_reminder", "transactional", "otp", "legal_notice", "debt_claim")
 STATES = (
     "held",
     "queued",
