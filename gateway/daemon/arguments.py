@@ -96,9 +96,8 @@ class Argument:
         """
         if value is None or value == "":
             if self.required:
-                raise DataError(
-                    f"{self.name} is missing", hint=f"give {self.name}", field=self.name
-                )
+                what = self.help[:1].lower() + self.help[1:].removesuffix(".")
+                raise DataError(f"{self.name} is missing", hint=f"give {what}", field=self.name)
             return None
         if self.kind in (Kind.FLAG, Kind.WHOLE) and isinstance(value, str):
             value = self.from_text(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import optional_text
+from gateway.daemon.routing import why_not
 from gateway.ledger.rows import State
 from gateway.smpp.costs import character_costs, without
 
@@ -92,7 +93,7 @@ class Planner:
         passed_over: list[dict[str, Any]] = []
         routes: Sequence[RouteSettings] = self._routing.routes
         for number, route in enumerate(routes, 1):
-            why = _why_not(route, work)
+            why = why_not(route, work)
             if why is None:
                 return {
                     "route": {
@@ -156,21 +157,6 @@ def _state(decision: Decision, planned_ms: int, now_ms: int) -> tuple[State, int
     if planned_ms > now_ms:
         return State.HELD, planned_ms
     return State.QUEUED, None
-
-
-def _why_not(route: RouteSettings, work: Work) -> str | None:
-    """Why a route does not take a message; None if it does."""
-    request, row = work.request, work.row
-    if not request.to.startswith(route.to):
-        return f"the recipient does not begin with {' or '.join(route.to)}"
-    for word, value, wanted in (
-        ("sender", request.sender, route.senders),
-        ("brand", row.brand, route.brands),
-        ("category", row.category, route.categories),
-    ):
-        if wanted and value not in wanted:
-            return f"the {word} is not {' or '.join(wanted)}"
-    return None
 
 
 def _because(route: RouteSettings, work: Work) -> list[str]:

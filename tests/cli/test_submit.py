@@ -16,6 +16,7 @@ import pytest
 from gateway.errors import (
     AcuseError,
     AnswerIsNo,
+    ConfigError,
     DataError,
     NotPermitted,
     StorageError,
@@ -191,6 +192,22 @@ def test_wait_ends_with_the_final_state(
 def test_wait_does_not_wait_for_what_was_refused(acuse: Acuse) -> None:
     acuse.daemon(submit=REFUSED)
     assert acuse(*ONE, "--wait", "--json").json() == REFUSED
+
+
+def test_a_recipient_without_a_route_breaks_its_line_alone(acuse: Acuse, tmp_path: Path) -> None:
+    def routed(args: dict[str, Any]) -> dict[str, Any] | AcuseError:
+        if args["to"].startswith("+34"):
+            return SUBMITTED
+        return ConfigError("routes: none leads to this recipient", hint="add", setting="routes")
+
+    acuse.daemon(submit=routed)
+    file = tmp_path / "x.csv"
+    file.write_text("to,text\n+34600111222,a\n+4915112345678,b\n+34600111223,c\n")
+    ran = acuse("submit", "--batch", str(file), "--json")
+    assert ran.code == 65
+    first, broken, last = ran.lines()
+    assert first == last == SUBMITTED
+    assert (broken["line"], broken["error"]["fields"]["setting"]) == (3, "routes")
 
 
 # -- batches ---------------------------------------------------------------------------------------

@@ -191,3 +191,23 @@ async def test_a_plan_of_a_failover_says_who_takes_it_now_and_why(
     assert second["operator"] == "vodafone"
     assert second["why"] == "the first of the route that is bound"
     assert "share" not in second["operators"][0]
+
+
+async def test_a_route_to_nowhere_is_said_at_submission_with_every_routes_reason(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    text = world.config.read_text()
+    only = 'to = ["+33"]\nfrom = ["OTHER"]\n[[routes]]\nto = ["+34"]\nbrand = ["acme"]\n'
+    world.config.write_text(text.replace('to = ["+"]\n', f'operators = ["movistar"]\n{only}'))
+    async with world.running() as daemon:
+        for command in ("submit", "plan"):
+            answer = await daemon.ask(command, to="+4915112345678", text="x")
+            error = answer["error"]
+            assert error["fields"]["setting"] == "routes"
+            assert error["message"] == (
+                "routes: none leads to this recipient: [0] the recipient does not begin with +33;"
+                " [1] the recipient does not begin with +34"
+            )
+            assert "[[routes]]" in error["hint"]
+        assert await daemon.items("messages.list") == []
