@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gateway.cli.command import command
-from gateway.cli.output import coloured, print_json
+from gateway.cli.output import coloured, moment, note, plain, print_json
 from gateway.cli.plan import print_plan
 from gateway.cli.record import print_decision, print_record
 from gateway.cli.root import root
 from gateway.cli.rows import REQUIRED
-from gateway.cli.words import ARRIVED
+from gateway.cli.words import ARRIVED, FINAL
 from gateway.daemon.arguments import ARGUMENTS, BY_NAME, Kind
-from gateway.errors import UsageError
+from gateway.errors import AnswerIsNo, DaemonUnreachable, TryAgain, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,8 @@ def submit(
     the same file again submits nothing twice.
     """
     args = {key: value for key, value in given.items() if value is not None}
+    if math.isnan(timeout):
+        raise UsageError("--timeout is not a number", hint="in seconds, such as 60")
     if batch is not None:
         _refuse_together(args, {"--wait": wait, "--dry-run": dry_run})
         from gateway.cli.batch import submit_batch
@@ -143,12 +146,29 @@ def _plan(run: Run, args: dict[str, object]) -> int:
 
 
 def _await(run: Run, client: Client, result: dict[str, Any], timeout_s: float) -> int:
-    """Prints the result with the state it ends in, and the record as `record`."""
-    record = client.call(
-        "messages.wait",
-        {"submission_id": result["submission_id"], "timeout_s": timeout_s},
-        patience_s=timeout_s + client.patience_s,
-    )
+    """Prints the result with the state it ends in, and the record as `record`.
+
+    What happens meanwhile is said on stderr; whoever stops waiting is left with the id.
+    """
+    submission_id = plain(result["submission_id"])
+    later = f"`acuse receipts show {submission_id}` tells what becomes of it"
+    if result.get("state") not in FINAL:
+        note(f"submission {submission_id} is {_standing(result)}; waiting up to {timeout_s:g} s")
+    try:
+        record = client.call(
+            "messages.wait",
+            {"submission_id": result["submission_id"], "timeout_s": timeout_s},
+            patience_s=timeout_s + client.patience_s,
+        )
+    except KeyboardInterrupt:
+        note(f"no longer waiting; the submission goes on: {later}")
+        raise
+    except DaemonUnreachable as error:
+        raise DaemonUnreachable(
+            f"{error.message}; submission {submission_id} was taken, and goes on when it is back",
+            hint=later,
+            submission_id=submission_id,
+        ) from None
     timed_out = record.pop("timed_out", False)
     state = record.get("state")
     if run.as_json:
@@ -156,8 +176,21 @@ def _await(run: Run, client: Client, result: dict[str, Any], timeout_s: float) -
     else:
         print_record(record)
     if timed_out:
-        return 75
-    return 0 if state in ARRIVED else 1
+        note(f"not final after {timeout_s:g} s; {later}")
+        return TryAgain.exit_code
+    return 0 if state in ARRIVED else AnswerIsNo.exit_code
+
+
+def _standing(result: dict[str, Any]) -> str:
+    """`held until 2026-11-30 07:00:00 UTC because of quiet_hours`."""
+    said = plain(result.get("state"))
+    if said != "held":
+        return said
+    if result.get("due_at"):
+        said += f" until {moment(result['due_at'])} UTC"
+    decision = result.get("decision")
+    reason = decision.get("reason") if isinstance(decision, dict) else None
+    return f"{said} because of {plain(reason)}" if reason else f"{said}, as --not-before says"
 
 
 def _print_result(run: Run, result: dict[str, Any]) -> None:
@@ -165,8 +198,12 @@ def _print_result(run: Run, result: dict[str, Any]) -> None:
         print_json(result)
         return
     click.echo(f"submission  {result.get('submission_id')}")
-    click.echo(f"state       {coloured(result.get('state'))}")
-    print_decision(result.get("decision"))
+    decision = result.get("decision")
+    state = coloured(result.get("state"))
+    if result.get("due_at") and isinstance(decision, dict) and not decision.get("until"):
+        state += f" until {moment(result['due_at'])} UTC"
+    click.echo(f"state       {state}")
+    print_decision(decision)
     segments = result.get("segments")
     if segments:
         plural = "" if segments == 1 else "s"
