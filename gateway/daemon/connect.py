@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,7 +51,7 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
             port=port,
         ) from None
     except (OSError, UnicodeError, trio.BrokenResourceError, ssl.SSLError) as error:
-        cause = error.__cause__ or error
+        cause = _root(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise LinkLost(
                 f"the certificate of {host} port {port} is not to be trusted:"
@@ -61,12 +63,29 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
                 alarm="certificate",
             ) from error
         raise LinkLost(
-            f"cannot connect to {host} port {port}: {cause}",
+            f"cannot connect to {host} port {port}: {_words(cause)}",
             hint="check host, port and tls of the operator",
             host=host,
             port=port,
         ) from error
     return stream
+
+
+def _root(error: BaseException) -> BaseException:
+    """What was first: trio wraps it in its own, and tries several addresses in a group."""
+    cause = error.__cause__ or error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
+
+
+def _words(error: BaseException) -> str:
+    """`Connection refused`, without number and address, which the sentence around it names."""
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error.args[-1]) if isinstance(error, socket.gaierror) else str(error)
 
 
 async def _secure(stream: trio.abc.Stream, settings: OperatorSettings) -> trio.abc.Stream:
