@@ -49,7 +49,7 @@ class SubmissionReader:
         brand = self.brand(given["brand"])
         request = Request(
             to=self.number(given["to"]),
-            sender=self._sender(given["from"], brand),
+            sender=self._senders_of(brand, self._sender(given["from"], brand)),
             text=given["text"],
             campaign=given["campaign"],
             location=_location(given["location"]),
@@ -95,6 +95,17 @@ class SubmissionReader:
                 field="brand",
             )
         return name
+
+    def _senders_of(self, brand: str, sender: str) -> str:
+        """*sender*, if the brand may use it; one without senders may use any."""
+        allowed = self._brands[brand].senders if brand else ()
+        if allowed and sender not in allowed:
+            raise DataError(
+                f"from: brand {brand!r} has no sender {sender!r}",
+                hint=f"its senders are {', '.join(allowed)}; add it to senders of [brands.{brand}]",
+                field="from",
+            )
+        return sender
 
     def _sender(self, sender: str | None, brand: str) -> str:
         if sender is None:
