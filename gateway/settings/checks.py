@@ -100,16 +100,6 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
                     f"is for GSM 7-bit text, and default_alphabet is {table.default_alphabet}",
                     'leave it out, or set default_alphabet = "gsm7"',
                 )
-    if table.interface_version == "3.3":
-        _smpp33(table, place, reading)
-    if table.bind == "receiver":
-        for setting in ("query_sm", "cancel_sm"):
-            if getattr(table, setting):
-                reading.problem(
-                    (*place, setting),
-                    "needs a bind that sends, and this is a receiver",
-                    "set it at the operator table that transmits",
-                )
     if table.bind == "transmitter":
         reading.warn(
             (*place, "bind"),
@@ -121,22 +111,6 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
             (*place, "receipt_means"),
             "is not set and counts as smsc: a receipt will never prove delivery to the handset",
             'ask the operator what DELIVRD means, and set "handset" or "smsc"',
-        )
-
-
-def _smpp33(table: OperatorSettings, place: Place, reading: Reading) -> None:
-    """SMPP 3.3 has no bind_transceiver and no optional parameters (SMPP 3.4, section 2.9)."""
-    if table.bind == "transceiver":
-        reading.problem(
-            (*place, "interface_version"),
-            "SMPP 3.3 has no transceiver",
-            'bind = "split", or interface_version = "3.4"',
-        )
-    if table.long_message in ("sar", "payload"):
-        reading.problem(
-            (*place, "long_message"),
-            f"{table.long_message} needs optional parameters, and SMPP 3.3 has none",
-            'long_message = "udh" or "udh16", or interface_version = "3.4"',
         )
 
 

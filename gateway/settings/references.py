@@ -1,4 +1,5 @@
-"""What tables say of each other: routes of operators and brands, brands of senders.
+"""What settings say of each other: routes of operators and brands, brands of senders, a version or
+a bind of what it is asked to do.
 
 Looks at the parsed TOML, so that it finds its own problems however many others there are.
 """
@@ -30,6 +31,8 @@ def check(raw: dict[str, object], reading: Reading) -> None:
     for number, route in routes:
         _route(number, route, operators, brands, reading)
         _segmentation(number, route, operators, reading)
+    for name, table in operators.items():
+        _abilities(name, table, reading)
     _order(routes, reading)
     _senders(brands, senders, reading)
     _accounts(operators, reading)
@@ -62,6 +65,35 @@ def _route(
                 place,
                 f"the operator {name!r} is bound as receiver and cannot send",
                 'bind it as "transceiver" or "split", or route elsewhere',
+            )
+
+
+def _abilities(name: str, table: dict[str, object], reading: Reading) -> None:
+    """What the version or the bind cannot do.
+
+    SMPP 3.3 has no bind_transceiver and no optional parameters (SMPP 3.4, section 2.9); it has
+    query_sm, cancel_sm and replace_sm.
+    """
+    bind, long_message = table.get("bind", "transceiver"), table.get("long_message")
+    if table.get("interface_version") == "3.3":
+        if bind == "transceiver":
+            reading.problem(
+                ("operators", name, "interface_version"),
+                "SMPP 3.3 has no transceiver",
+                'bind = "split", or interface_version = "3.4"',
+            )
+        if long_message in ("sar", "payload"):
+            reading.problem(
+                ("operators", name, "long_message"),
+                f"{long_message} needs optional parameters, and SMPP 3.3 has none",
+                'long_message = "udh" or "udh16", or interface_version = "3.4"',
+            )
+    for setting in ("query_sm", "cancel_sm") if bind == "receiver" else ():
+        if table.get(setting) is True:
+            reading.problem(
+                ("operators", name, setting),
+                "needs a bind that sends, and this is a receiver",
+                "set it at the operator table that transmits",
             )
 
 

@@ -202,6 +202,15 @@ def test_whatever_stands_as_a_host_is_taken_or_refused(text: str) -> None:
         assert Host().read(outcome, ("host",), reading) == outcome
 
 
+def test_what_a_version_lacks_is_told_together_with_other_mistakes(tmp_path: Path) -> None:
+    line = 'interface_version = "3.3"\nlong_message = "sar"\nwindow = 0'
+    assert set(problems(written(tmp_path, under_movistar(line)))) == {
+        "operators.movistar.interface_version",
+        "operators.movistar.long_message",
+        "operators.movistar.window",
+    }
+
+
 def test_certificates_that_cannot_be_shown_or_believed(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     one = Authority.make(tmp_path / "one", "smpp.example", now + timedelta(days=30))
