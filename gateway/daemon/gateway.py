@@ -35,6 +35,7 @@ from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
+from gateway.daemon.ties import Ties
 from gateway.daemon.work import WorkSet
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
@@ -117,7 +118,8 @@ def open_gateway(
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
-    answered = (store, works, sealer, dispatcher, receipts, inquiries)
+    ties = Ties(store, works, sealer, receipts)
+    answered = (store, works, sealer, dispatcher, receipts, ties, inquiries)
     responses = Responses(*answered, confirm_within_s=confirm_s)
     checkpoints = _checkpoints(settings, ledger)
     parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)

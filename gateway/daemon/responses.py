@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 #: How long after its deadline a message is kept open for the answer to a query_sm.
 _QUERY_MS: Final = 60_000
+#: States that no answer of an operator can say anything about.
+_NOT_FOR_THE_OPERATOR: Final = (State.REFUSED, State.CANCELLED)
 #: First and longest wait before a message is tried again that alone failed for now.
 RETRY_S: Final = (0.5, 60.0)
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.sealer import Sealer
+    from gateway.daemon.ties import Ties
     from gateway.daemon.work import Work, WorkSet
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
@@ -47,6 +50,7 @@ class Responses:
         sealer: Sealer,
         dispatcher: Dispatcher,
         receipts: Receipts,
+        ties: Ties,
         inquiries: Inquiries,
         *,
         confirm_within_s: int,
@@ -56,6 +60,7 @@ class Responses:
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._receipts = receipts
+        self._ties = ties
         self._inquiries = inquiries
         self._confirm_ms = confirm_within_s * 1000
         self.accepted = 0
@@ -80,8 +85,9 @@ class Responses:
         elif operator.dialect.is_temporary(answer.status):
             self._fail_for_now(operator, work, segment, answer.status, now_ms, now_s)
         else:
+            self._ties.refused(operator, work, segment, now_ms)
             segment.outcome = Outcome.REJECTED
-            self._settle(work, now_ms)
+            self._settle(work, now_ms, segment)
         self._receipts.resolve(operator, work, now_ms)
         self._dispatcher.settled(work)
         if not answer.late:
@@ -148,11 +154,13 @@ class Responses:
         segment.message_id = message_id or None
         if message_id:
             form = operator.settings.message_id_form
+            self._works.forget_key(segment)  # what a receipt by recipient had taught
             segment.match_key = normalise_message_id(message_id, form)
             self._works.remember_key(work, segment)
-        self._settle(work, now_ms)
-        if message_id:
-            self._receipts.adopt(operator, work, segment, message_id, now_ms)
+            for other in self._ties.named(operator, work, segment, message_id, now_ms):
+                self._stand_open(other, now_ms)
+                self._receipts.resolve(operator, other, now_ms)
+        self._settle(work, now_ms, segment)
 
     def _fail_for_now(
         self,
@@ -220,13 +228,14 @@ class Responses:
         }
         self._sealer.event(work, "x.OutcomeUnknown", now_ms, body, content)
         log.warning("submit.unknown", submission_id=work.id, operator=segment.operator)
-        self._settle(work, now_ms)
+        self._settle(work, now_ms, segment)
 
-    def _settle(self, work: Work, now_ms: int) -> None:
-        """Where the whole submission stands after one of its segments changed."""
+    def _settle(self, work: Work, now_ms: int, segment: SegmentRow) -> None:
+        """Where the whole submission stands after *segment* changed."""
         row = work.row
         if row.closed_ms is not None:
-            return  # a late answer after the verdict: the segment shows it, the seal stands
+            self._settle_sealed(work, now_ms, segment)
+            return
         outcomes = {segment.outcome for segment in work.segments}
         if Outcome.SENDING in outcomes:
             row.state = State.SENDING
@@ -240,6 +249,53 @@ class Responses:
         else:
             self._relay(work, now_ms)
         self._store.put(row)
+
+    def _settle_sealed(self, work: Work, now_ms: int, segment: SegmentRow) -> None:
+        """An answer came after the verdict. It stands in the ledger as any other: F.1 when it was
+        the last part's, F.2 when it refuses, and until then as a report that decides nothing.
+
+        F.1 decides nothing about arrival, so the state stays, but for `unknown`: it is known now
+        that the operator took the message, and that no receipt came in time.
+        """
+        state = work.row.state
+        if state in _NOT_FOR_THE_OPERATOR:
+            return
+        if segment.outcome is Outcome.REJECTED and state is not State.REJECTED:
+            self._sealer.reopen(work, now_ms)
+            work.row.contradicted |= int(state not in (State.UNKNOWN, State.UNCONFIRMED))
+            self._reject(work, now_ms)
+        elif all(each.outcome is Outcome.ACCEPTED for each in work.segments):
+            self._sealer.reopen(work, now_ms)
+            self._relay(work, now_ms)
+            unknown = state is State.UNKNOWN
+            self._sealer.close(work, State.UNCONFIRMED if unknown else state, now_ms)
+        else:
+            self._report(work, segment, now_ms)
+
+    def _report(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
+        """The answer to one part of a message whose verdict stands."""
+        content: dict[str, bytes] = {}
+        self._take_pdus(work, segment, content)
+        body: dict[str, Any] = {
+            "operator": segment.operator,
+            "bind": segment.bind,
+            "profile": self._receipts.profiles[segment.operator or ""],
+            "part": segment.number,
+            "stat": status_name(segment.command_status or 0),
+            "err": "",
+            "rx": time_text(now_ms),
+            "done": None,
+            "message_id": segment.message_id or "",
+        }
+        self._sealer.event(work, "x.CarrierReport", now_ms, body, content)
+        self._store.put(work.row)
+
+    def _stand_open(self, work: Work, now_ms: int) -> None:
+        """Open again: the receipt it was sealed by is another message's. Its own may still come."""
+        known = all(each.outcome is Outcome.ACCEPTED for each in work.segments)
+        work.row.state = State.ACCEPTED if known else State.UNKNOWN
+        self._await_receipts(work, now_ms)
+        self._store.put(work.row)
 
     def _relay(self, work: Work, now_ms: int) -> None:
         """Every segment was accepted: F.1."""

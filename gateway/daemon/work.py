@@ -225,6 +225,14 @@ class WorkSet:
             known = self._by_key.setdefault((segment.operator, segment.match_key), [])
             known.append((work, segment))
 
+    def forget_key(self, segment: SegmentRow) -> None:
+        """*segment* is not known by its message id any more."""
+        if segment.operator is not None and segment.match_key is not None:
+            key = (segment.operator, segment.match_key)
+            left = [each for each in self._by_key.pop(key, ()) if each[1].id != segment.id]
+            if left:
+                self._by_key[key] = left
+
     def by_match_key(
         self, operator: str, match_key: str, *, everywhere: bool = False
     ) -> list[tuple[Work, SegmentRow]]:
@@ -241,8 +249,10 @@ class WorkSet:
         for row in self._store.segments_by_key(operator, match_key):
             if row.id not in ids:
                 work = self.get_or_none(row.submission)
-                if work is not None:
-                    found.append((work, work.segments[row.number - 1]))
+                segment = None if work is None else work.segments[row.number - 1]
+                # The open batch may have taken the key away, and the file not know it yet.
+                if work is not None and segment is not None and segment.match_key == match_key:
+                    found.append((work, segment))
         return found
 
     def get_or_none(self, row_id: int) -> Work | None:
