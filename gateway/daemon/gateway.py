@@ -14,6 +14,7 @@ from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
+from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
@@ -119,10 +120,10 @@ def open_gateway(
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
     ties = Ties(store, works, sealer, receipts)
-    answered = (store, works, sealer, dispatcher, receipts, ties, inquiries)
-    responses = Responses(*answered, confirm_within_s=confirm_s)
+    deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
+    responses = Responses(store, works, sealer, dispatcher, receipts, ties, deadlines)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
+    parts = (works, sealer, dispatcher, responses, receipts, inquiries, deadlines, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())

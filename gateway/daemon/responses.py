@@ -7,7 +7,6 @@ arrived is never sent again by itself (DESIGN, promise 2).
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -20,16 +19,14 @@ from gateway.smpp.message_id import normalise_message_id
 
 log = structlog.get_logger()
 
-#: How long after its deadline a message is kept open for the answer to a query_sm.
-_QUERY_MS: Final = 60_000
 #: States that no answer of an operator can say anything about.
 _NOT_FOR_THE_OPERATOR: Final = (State.REFUSED, State.CANCELLED)
 #: First and longest wait before a message is tried again that alone failed for now.
 RETRY_S: Final = (0.5, 60.0)
 
 if TYPE_CHECKING:
+    from gateway.daemon.deadlines import Deadlines
     from gateway.daemon.dispatch import Dispatcher
-    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.sealer import Sealer
@@ -51,9 +48,7 @@ class Responses:
         dispatcher: Dispatcher,
         receipts: Receipts,
         ties: Ties,
-        inquiries: Inquiries,
-        *,
-        confirm_within_s: int,
+        deadlines: Deadlines,
     ) -> None:
         self._store = store
         self._works = works
@@ -61,11 +56,9 @@ class Responses:
         self._dispatcher = dispatcher
         self._receipts = receipts
         self._ties = ties
-        self._inquiries = inquiries
-        self._confirm_ms = confirm_within_s * 1000
+        self._deadlines = deadlines
         self.accepted = 0
         self.rejected = 0
-        self.next_deadline_ms: float = 0
 
     # -- from the wire -------------------------------------------------------------------------
 
@@ -245,7 +238,7 @@ class Responses:
             row.state = State.SENDING  # the rest of it waits for its turn
         elif Outcome.UNKNOWN in outcomes:
             row.state = State.UNKNOWN
-            self._await_receipts(work, now_ms)
+            self._deadlines.start(work, now_ms)
         else:
             self._relay(work, now_ms)
         self._store.put(row)
@@ -294,7 +287,7 @@ class Responses:
         """Open again: the receipt it was sealed by is another message's. Its own may still come."""
         known = all(each.outcome is Outcome.ACCEPTED for each in work.segments)
         work.row.state = State.ACCEPTED if known else State.UNKNOWN
-        self._await_receipts(work, now_ms)
+        self._deadlines.start(work, now_ms)
         self._store.put(work.row)
 
     def _relay(self, work: Work, now_ms: int) -> None:
@@ -307,7 +300,7 @@ class Responses:
         work.row.state = State.ACCEPTED
         self.accepted += 1
         log.debug("submit.accepted", submission_id=work.id, operator=work.row.operator)
-        self._await_receipts(work, now_ms)
+        self._deadlines.start(work, now_ms)
 
     def _reject(self, work: Work, now_ms: int) -> None:
         """A segment was refused for good, and none is under way any more: F.2 closes it."""
@@ -352,36 +345,6 @@ class Responses:
             if sealed is not None:
                 field = f"{name}.{segment.number}"
                 content[field] = work.pdus.pop(field, b"") or work.open(field, sealed)
-
-    # -- the deadline --------------------------------------------------------------------------
-
-    def _await_receipts(self, work: Work, now_ms: int) -> None:
-        work.row.due_ms = now_ms + self._confirm_ms
-        self.next_deadline_ms = min(self.next_deadline_ms, work.row.due_ms)
-
-    def close_overdue(self, now_ms: int) -> None:
-        """Close what got no final receipt in time; first in a batch, like a refill."""
-        if now_ms < self.next_deadline_ms:
-            return
-        found = False
-        for state in (State.ACCEPTED, State.UNKNOWN):
-            for row_id in self._store.open_ids(state, due_ms=now_ms, limit=256):
-                work = self._works.get(row_id)
-                if work.row.closed_ms is None and work.row.state is state:
-                    found = True
-                    if self._inquiries.query(work):
-                        work.row.due_ms = now_ms + _QUERY_MS
-                        self._store.put(work.row)
-                        continue
-                    body = {"deadline": time_text(work.row.due_ms)}
-                    self._sealer.event(work, "x.NoConfirmation", now_ms, body)
-                    self._sealer.close(
-                        work, State.UNCONFIRMED if state is State.ACCEPTED else state, now_ms
-                    )
-        if found:
-            return  # more may be due: look again in the next batch
-        dues = (self._store.next_due_ms(state) for state in (State.ACCEPTED, State.UNKNOWN))
-        self.next_deadline_ms = min((due for due in dues if due is not None), default=math.inf)
 
 
 def _attempt(token: object) -> Attempt:

@@ -103,7 +103,7 @@ class Work:
     #: Mark of each receipt → `seq` of its entry, to know a repeated one.
     marks: dict[bytes, int] = field(default_factory=dict)
     pinned: int = 0
-    #: The operator was asked what became of it (query_sm).
+    #: The operator was asked what became of it (query_sm) after the deadline.
     queried: bool = False
     #: Until when policy's last decision lets it go, and the opt-out list it was made on.
     released_until_ms: int = -1
