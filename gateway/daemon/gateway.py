@@ -32,6 +32,7 @@ from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
@@ -112,7 +113,8 @@ def open_gateway(
     submissions = SubmissionReader(settings.brands, book.numbering)
     judging = Judging(book, store, parties)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
+    replacements = Replacements(store, works, sealer, operators)
+    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, replacements)
     optouts = Optouts(store, vault, sealer)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
@@ -121,7 +123,8 @@ def open_gateway(
     inquiries = Inquiries(operators, works, receipts)
     ties = Ties(store, works, sealer, receipts)
     deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
-    responses = Responses(store, works, sealer, dispatcher, receipts, ties, deadlines)
+    answered = (dispatcher, receipts, ties, deadlines, replacements)
+    responses = Responses(store, works, sealer, *answered)
     checkpoints = _checkpoints(settings, ledger)
     parts = (works, sealer, dispatcher, responses, receipts, inquiries, deadlines, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
@@ -134,7 +137,7 @@ def open_gateway(
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
+    changed = (works, sealer, admission, dispatcher, inquiries, replacements, submissions)
     changes = Changes(optouts, *changed, max_queued=most)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.ledger.rows import State
 from gateway.smpp.message_id import look_up_keys, matched_by
 
 if TYPE_CHECKING:
@@ -181,11 +182,19 @@ class Matcher:
         if not pool:
             return None
         chosen = self._of_one_id(operator, pool, receipt, body)
+        if self._being_replaced(chosen.work):
+            return chosen._replace(fits=0)
         if chosen.fits > 1 and chosen.rule not in ("id", BY_RECIPIENT):
             return None  # another writing of the id, and two that it may be
         if auto and chosen.fits == 1 and agreeing and chosen.rule != BY_RECIPIENT:
             self._rules.setdefault(operator.name, Counter())[_base(chosen.rule)] += 1
         return chosen
+
+    def _being_replaced(self, work: Work) -> bool:
+        """Whether the answer to a replace_sm will say which text the receipt is about."""
+        by = work.request.replaced_by
+        replacement = None if by is None else self._works.by_submission_id(by)
+        return replacement is not None and replacement.row.state is State.SENDING
 
     def _by_habit(
         self,

@@ -235,7 +235,7 @@ class Pipeline:
             while self._lost:
                 link, lost = self._lost.popleft()
                 for token in lost.prepared:
-                    self._responses.never_left(link.operator, token)
+                    self._responses.never_left(link.operator, token, now_ms)
                 for token in lost.transmitted:
                     self._responses.unknown(link.operator, token, now_ms)
                 for token in lost.asked:

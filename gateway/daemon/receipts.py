@@ -13,6 +13,7 @@ import structlog
 from gateway.daemon.matching import BY_RECIPIENT, Found, Matcher
 from gateway.daemon.orphans import HEADER_BYTES, Orphans
 from gateway.daemon.receiptrow import read_receipt, receipt_row
+from gateway.daemon.replacements import in_doubt
 from gateway.daemon.ties import WeakTies
 from gateway.daemon.unidentified import OPEN_LIMIT, ORPHAN_LIMIT, Orphan, Unidentified
 from gateway.daemon.verdict import DELIVERED, FAILURES, note_final, verdict_of
@@ -133,9 +134,13 @@ class Receipts:
         error: str,
         raw: bytes,
         now_ms: int,
+        *,
+        state: str | None = None,
     ) -> None:
-        """The operator said by query_sm_resp or cancel_sm_resp (*raw*) where a segment stands."""
-        state = operator.dialect.state(word)
+        """The operator said by query_sm_resp, cancel_sm_resp or replace_sm_resp (*raw*) where a
+        segment stands; *state* is what *word* means where it is ours.
+        """
+        state = state or operator.dialect.state(word)
         final = state == DELIVERED or state in FAILURES
         said = Receipt(None, word, state, final, error, None, None, None, False, None)
         row = receipt_row(self._store.next_id(ReceiptRow), operator, bind, said, now_ms)
@@ -245,6 +250,8 @@ class Receipts:
             log.debug("receipt.duplicated", submission_id=work.id, of=known)
             self._store.put(work.row)
             return
+        if in_doubt(work, segment.outcome, segment.match_key):
+            fits = max(fits, 2)
         if row.conflict or not row.final or fits > 1:
             state = None
         before = work.row.state if work.row.closed_ms is not None else None
@@ -293,6 +300,8 @@ class Receipts:
             "rx": time_text(row.received_ms),
             "done": None if row.done_ms is None else time_text(row.done_ms),
         }
+        if work.request.replaced_by is not None:
+            body["replaced_by"] = work.request.replaced_by
         if event.startswith("E."):
             body["assertedBy"] = "carrier"
         if fits > 1:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
+    from gateway.daemon.replacements import Replacements
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.ties import Ties
     from gateway.daemon.work import Work, WorkSet
@@ -49,6 +50,7 @@ class Responses:
         receipts: Receipts,
         ties: Ties,
         deadlines: Deadlines,
+        replacements: Replacements,
     ) -> None:
         self._store = store
         self._works = works
@@ -57,6 +59,7 @@ class Responses:
         self._receipts = receipts
         self._ties = ties
         self._deadlines = deadlines
+        self._replacements = replacements
         self.accepted = 0
         self.rejected = 0
 
@@ -74,13 +77,19 @@ class Responses:
         segment.response = work.seal_pdu(f"response.{segment.number}", answer.raw)
         self._store.put(segment)
         if answer.status == Status.ESME_ROK:
-            self._accept(operator, work, segment, answer.message_id, now_ms)
+            replaces = work.request.replaces
+            named = answer.message_id if replaces is None else str(replaces["message_id"])
+            self._accept(operator, work, segment, named, now_ms)
+            if replaces is not None:
+                self._replacements.accepted(operator, work, answer.raw, self._receipts, now_ms)
         elif operator.dialect.is_temporary(answer.status):
             self._fail_for_now(operator, work, segment, answer.status, now_ms, now_s)
+            self._replacements.not_taken(operator, work, self._receipts, now_ms)
         else:
             self._ties.refused(operator, work, segment, now_ms)
             segment.outcome = Outcome.REJECTED
             self._settle(work, now_ms, segment)
+            self._replacements.not_taken(operator, work, self._receipts, now_ms)
         self._receipts.resolve(operator, work, now_ms)
         self._dispatcher.settled(work)
         if not answer.late:
@@ -107,12 +116,13 @@ class Responses:
         self._dispatcher.settled(attempt.work)
         self._works.unpin(attempt.work)
 
-    def never_left(self, operator: Operator, token: object) -> None:
+    def never_left(self, operator: Operator, token: object, now_ms: int) -> None:
         """The link was lost before a byte of the PDU was written: it is simply sent again."""
         attempt = _attempt(token)
         operator.in_flight -= 1
         work, segment = attempt.work, attempt.segment
         self._back_to_queue(work, segment)
+        self._replacements.not_taken(operator, work, self._receipts, now_ms)
         self._dispatcher.settled(work)
         self._works.unpin(work)
 
@@ -209,6 +219,7 @@ class Responses:
     def _mark_unknown(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
         segment.outcome = Outcome.UNKNOWN
         self._store.put(segment)
+        self._replacements.unknown(work, now_ms)
         if work.row.closed_ms is not None:
             return
         self._sealer.end_series(work, now_ms)

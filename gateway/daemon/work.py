@@ -51,6 +51,10 @@ class Request:
     priority: int = 0
     #: Characters replaced for the brand: `[character, by, [positions in the text as given]]`.
     substituted: list[tuple[str, str, list[int]]] | None = None
+    #: What its replace_sm replaces: `submission_id`, `row` and the operator's `message_id`.
+    replaces: dict[str, Any] | None = field(default=None, compare=False)
+    #: The submission whose replace_sm is, or may be, in its place.
+    replaced_by: str | None = field(default=None, compare=False)
     #: What of `Coding` is not the default: the segments stay as accepted, whatever settings become.
     coding: dict[str, Any] | None = field(default=None, compare=False)
 

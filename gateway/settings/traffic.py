@@ -198,7 +198,7 @@ class OperatorSettings:
     query_after_s: tuple[int, ...] = field(
         default=(3_600, 21_600),
         metadata=about(
-            "With query_sm: how long after the operator took a message it is asked, each time once.",
+            "With query_sm: when after it took a message the operator is asked, each time once.",
             Many(Whole(60, 2_592_000)),
             unit="s",
         ),

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from tests.support.world import Daemon
 
 
-async def proven(daemon: Daemon, submission_id: str) -> list[dict[str, Any]]:
-    """The entries of a submission, after both verifiers found nothing wrong with its bundle."""
+async def proven(
+    daemon: Daemon, submission_id: str, verdict: str = "UNANCHORED"
+) -> list[dict[str, Any]]:
+    """The entries of a submission, after both verifiers found nothing wrong with its bundle.
+
+    UNANCHORED: nothing outside vouches for it. AMBIGUOUS: a receipt fits other messages too.
+    """
     answer = await daemon.result("bundle", submission_id=submission_id)
     text = answer["bundle"]
     report = verify_bundle(text.encode(), now_ms=2 * NOON_MS)
-    assert str(report.verdict) == "UNANCHORED", report.reason  # nothing wrong; nobody vouches
+    assert str(report.verdict) == verdict, report.reason
     bundle = json.loads(text)
     code, line = judge(text, bundle["log"])
     assert code == 4, line
