@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.operator import Operator, OperatorLink
+    from gateway.daemon.replacements import Replacements
     from gateway.daemon.routing import Routing
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
@@ -56,6 +57,7 @@ class Dispatcher:
         admission: Admission,
         operators: Mapping[str, Operator],
         routing: Routing,
+        replacements: Replacements,
     ) -> None:
         self._store = store
         self._works = works
@@ -63,6 +65,7 @@ class Dispatcher:
         self._admission = admission
         self._operators = operators
         self._routing = routing
+        self._replacements = replacements
         self._queues: dict[Way, Queue] = {}
         self._lanes = Lanes()
         self._returned = Returned()
@@ -131,11 +134,12 @@ class Dispatcher:
         return queue
 
     def _bound_to(self, work: Work) -> str | None:
-        """The operator the rest of a begun message must go to; None where it is not, or no longer,
-        configured.
+        """The operator the rest of a begun message, or a replacement, must go to; None where it is
+        not, or no longer, configured.
         """
         operator = work.row.operator
-        return operator if operator in self._operators and work.begun() else None
+        fixed = work.begun() or work.request.replaces is not None
+        return operator if operator in self._operators and fixed else None
 
     def _hand_over(self, work: Work) -> None:
         for item in reversed(self._lanes.leave(work)):
@@ -282,6 +286,8 @@ class Dispatcher:
             return self._may_go_on(work, segment, now_ms, now_s)
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
+        if work.request.replaces is not None and not self._replacements.may_leave(work, now_ms):
+            return False
         if now_ms < work.released_until_ms and work.optout_changes == self._store.optout_changes:
             return True  # the same hours are open and nobody opted out: the decision stands
         decision = self._admission.decide(work, now_ms)
@@ -330,7 +336,7 @@ class Dispatcher:
 
     def _prepare(self, operator: Operator, work: Work, segment: SegmentRow, now_ms: int) -> None:
         link, session = operator.pick()
-        pdu = operator.submit_sm(work, segment.number, now_ms)
+        pdu = operator.pdu(work, segment.number, now_ms)
         sequence, wire = session.prepare(pdu, Attempt(work, segment))
         self._prepared.append((link, session, sequence, segment))
         operator.pace.take()
@@ -344,6 +350,8 @@ class Dispatcher:
         if row.state is State.QUEUED:
             self._works.waiting -= 1
         row.state, row.operator, row.due_ms = State.SENDING, operator.name, 0
+        if work.request.replaces is not None:
+            self._replacements.leaves(work)
         self._works.pin(work)
         self._lanes.enter(work)
         self._store.put(segment)

@@ -14,6 +14,7 @@ from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
+from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
@@ -31,10 +32,12 @@ from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
+from gateway.daemon.ties import Ties
 from gateway.daemon.work import WorkSet
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
@@ -110,29 +113,30 @@ def open_gateway(
     submissions = SubmissionReader(settings.brands, book.numbering)
     judging = Judging(book, store, parties)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
+    replacements = Replacements(store, works, sealer, operators)
+    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, replacements)
     optouts = Optouts(store, vault, sealer)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
-    answered = (store, works, sealer, dispatcher, receipts, inquiries)
-    responses = Responses(*answered, confirm_within_s=confirm_s)
+    ties = Ties(store, works, sealer, receipts)
+    deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
+    heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements)
+    responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
+    parts = (works, sealer, dispatcher, responses, receipts, inquiries, deadlines, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
     unknown = _boot(settings, book, ledger, sealer, works, responses)
     _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
-    name = settings.gateway.name
     counted = (admission, responses, receipts, sealer, pipeline)
-    state = DaemonState(name, store, reader, operators, *counted)
-    most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
-    changes = Changes(optouts, *changed, max_queued=most)
+    state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
+    changed = (works, sealer, admission, dispatcher, inquiries, replacements, submissions)
+    changes = Changes(optouts, *changed, max_queued=settings.gateway.max_queued)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)

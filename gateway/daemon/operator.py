@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.clock import to_datetime
 from gateway.daemon.pace import Pace
-from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.pdu import ReplaceSm, SubmitSm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,13 +114,33 @@ class Operator:
         assert best.session is not None
         return best, best.session
 
+    def pdu(self, work: Work, number: int, now_ms: int) -> SubmitSm | ReplaceSm:
+        """What sends one segment of *work*."""
+        if work.request.replaces is not None:
+            return self._replace_sm(work, str(work.request.replaces["message_id"]), now_ms)
+        return self.submit_sm(work, number, now_ms)
+
+    def _replace_sm(self, work: Work, message_id: str, now_ms: int) -> ReplaceSm:
+        """SMPP 3.4 section 4.10.1; times that are not given stay as they were."""
+        ton, npi, source = source_of(work.request.sender)
+        at_ms = work.request.not_before_ms
+        later = at_ms is not None and at_ms > now_ms
+        return ReplaceSm(
+            message_id,
+            ton,
+            npi,
+            source,
+            schedule_delivery_time=_absolute_time(at_ms) if later and at_ms else "",
+            validity_period=_relative_time(_left_s(work, now_ms)),
+            registered_delivery=1,
+            short_message=work.encoded().body(1)[0],
+        )
+
     def submit_sm(self, work: Work, number: int, now_ms: int) -> SubmitSm:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20).
 
         Its validity period is what is left of the submission's.
         """
-        expires_ms = work.row.expires_ms
-        left_s = None if expires_ms is None else max(1, (expires_ms - now_ms) // 1000)
         encoded = work.encoded()
         short_message, tlvs = encoded.body(number)
         sender = work.request.sender
@@ -133,7 +154,7 @@ class Operator:
             dest=work.request.to[1:],
             esm_class=encoded.esm_class,
             priority=work.request.priority,
-            validity_period=_relative_time(left_s),
+            validity_period=_relative_time(_left_s(work, now_ms)),
             registered_delivery=1,
             data_coding=encoded.data_coding,
             short_message=short_message,
@@ -151,6 +172,16 @@ def source_of(sender: str) -> tuple[int, int, str]:
     if sender.isdecimal():
         return 3, 0, sender  # network specific: a short code
     return 5, 0, sender  # alphanumeric
+
+
+def _left_s(work: Work, now_ms: int) -> int | None:
+    expires_ms = work.row.expires_ms
+    return None if expires_ms is None else max(1, (expires_ms - now_ms) // 1000)
+
+
+def _absolute_time(at_ms: int) -> str:
+    """`YYMMDDhhmmss000+` in UTC (SMPP 3.4 section 7.1.1)."""
+    return to_datetime(at_ms).strftime("%y%m%d%H%M%S") + "000+"
 
 
 def _relative_time(seconds: int | None) -> str:

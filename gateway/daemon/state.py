@@ -72,7 +72,7 @@ class DaemonState:
         return {
             "queues": {
                 **{state.value: counts.get(state, 0) for state in waiting},
-                "orphans": self._receipts.orphans,
+                "orphans": self._receipts.orphans.count,
             },
             "held_next": None if held is None else to_seconds_text(held["due_ms"]),
             "oldest_queued": None if queued is None else to_seconds_text(queued["submitted_ms"]),
