@@ -135,7 +135,7 @@ PLAIN = "L\u2019av\u00e8s \u2013 avui\u2026"
 def asks_for_substitution(world: World) -> None:
     text = world.config.read_text()
     world.config.write_text(
-        text.replace('senders = ["ACME"]', 'senders = ["ACME"]\nsubstitute = true')
+        text.replace('senders = ["ACME",', 'substitute = true\nsenders = ["ACME",')
     )
 
 
