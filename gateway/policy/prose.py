@@ -48,7 +48,7 @@ _MAX_LISTED: Final = 4
 def paragraph(decision: Decision) -> str:
     """The decision as a few sentences: what, when, where, by which rules and what they rest on."""
     what = _CATEGORY[decision.message.category]
-    sentences = [_verdict(decision, what), _where(decision)]
+    sentences = [_verdict(decision, what), *_told(decision), _where(decision)]
     sentences += [
         f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {sentence(rule)}. {_source(rule)}"
         for rule in decision.grounds
@@ -70,6 +70,11 @@ def _verdict(decision: Decision, what: str) -> str:
     if decision.action == "hold":
         return f"Hold until {decision.until_text()}{_until_local(decision)}: {what} must wait."
     return f"Refuse {what}: {_REASON[decision.reason or 'quiet_hours']}."
+
+
+def _told(decision: Decision) -> list[str]:
+    """What is missing or wrong, and the way out."""
+    return [f"{told[:1].upper()}{told[1:]}." for told in decision.told]
 
 
 def _until_local(decision: Decision) -> str:

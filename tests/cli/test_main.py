@@ -56,6 +56,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "operators learn",
         "operators list",
         "optout add",
+        "optout due",
         "optout list",
         "optout remove",
         "policy check",

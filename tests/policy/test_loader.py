@@ -160,7 +160,7 @@ CART, CLAIM = '["cart_reminder"]', '["debt_claim"]'
         (table("registry", "A-1", registry='"robinsson"'), "'robinsson' is not known"),
         (table("registry", "A-1"), "A-1.registry: is missing"),
         (table("registry", "A-1", registry='"rne"', max_age_days="0"), "whole number from 1 on"),
-        (table("sender", "A-1", kinds='["alphanumeric"]'), "give it, or forbidden = true"),
+        (table("sender", "A-1", kinds='["alphanumeric"]'), "give it, forbidden = true, or advice"),
         (table("sender", "A-1", kinds='["alphanumeric"]', registered='"Spain"'), "is no country"),
         (table("sender", "A-1", kinds='["alphanumeric"]', registered='"XX"'),
          "A-1.registered: 'XX' is no country code"),
