@@ -47,7 +47,7 @@ from gateway.ledger.rows import State
 from gateway.ledger.store import Store
 from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.keywords import load_keywords
-from gateway.policy.loader import load_rulebook
+from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
 
@@ -103,7 +103,7 @@ def open_gateway(
         AcuseError: configuration, storage or clock do not allow to start.
     """
     use_pinned_zones()
-    book = load_rulebook(profile=cast("Profile", settings.gateway.profile))
+    book = _rulebook(settings)
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
     store, vault = ledger.store, ledger.vault
@@ -164,6 +164,14 @@ class _Ledger(NamedTuple):
     clock: GuardedClock
     vault: Vault
     signer: LogSigner
+
+
+def _rulebook(settings: Settings) -> Rulebook:
+    return load_rulebook(
+        (shipped_packs(), *settings.policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=settings.policy.overlays,
+    )
 
 
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:

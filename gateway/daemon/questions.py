@@ -53,6 +53,7 @@ _ROLES = {
     "optout.add": Role.SUBMIT,
     "optout.remove": Role.OPERATOR,
     "optout.list": Role.READ,
+    "optout.due": Role.READ,
     "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }
@@ -288,7 +289,16 @@ def _optouts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, An
     return records.optouts(args)
 
 
-_LISTS = {"messages.list": _messages, "receipts.list": _receipts, "optout.list": _optouts}
+def _due(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    return records.due(args)
+
+
+_LISTS = {
+    "messages.list": _messages,
+    "receipts.list": _receipts,
+    "optout.list": _optouts,
+    "optout.due": _due,
+}
 
 
 def _id(args: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ class Store(Lookups):
         self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in UPDATE}
         self._removed_optouts: list[tuple[int]] = []
         self._parties: dict[str, str] = {}
+        self._instructed: dict[tuple[bytes, str], tuple[int, int]] = {}
         self._fresh: set[int] = set()
         #: Counts changes of the opt-out list, for those who remember a decision.
         self.optout_changes = 0
@@ -166,6 +167,11 @@ class Store(Lookups):
         """Keep the object behind a hash that entries carry."""
         self._parties[digest] = body
 
+    def put_instructed(self, person: bytes, brand: str, at_ms: int, submission: int) -> None:
+        """A brand told a person how to opt out, by that submission (its row id)."""
+        self._instructed[person, brand] = at_ms, submission
+        self._any_instructed = True
+
     def remove_optout(self, row_id: int) -> None:
         """Take an opt-out away with the batch."""
         fresh = self._new[OptoutRow]
@@ -185,6 +191,7 @@ class Store(Lookups):
             or self._checkpoints
             or self._removed_optouts
             or self._parties
+            or self._instructed
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -214,6 +221,14 @@ class Store(Lookups):
                 run(
                     "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
                     self._parties.items(),
+                )
+            if self._instructed:
+                told = [(*pair, *last) for pair, last in self._instructed.items()]
+                run(
+                    "INSERT INTO instructed (person, brand, at_ms, submission) VALUES (?,?,?,?)"
+                    " ON CONFLICT (person, brand)"
+                    " DO UPDATE SET at_ms=excluded.at_ms, submission=excluded.submission",
+                    told,
                 )
         return True
 
@@ -272,6 +287,13 @@ class Store(Lookups):
         ]
         return [row for row in stored + fresh if row.id not in gone]
 
+    def instructed_ms(self, person: bytes, brand: str) -> int | None:
+        """When a brand last told a person how to opt out, in the open batch included."""
+        if not self._any_instructed:
+            return None  # nobody ever was: spare the look-up
+        fresh = self._instructed.get((person, brand))
+        return fresh[0] if fresh is not None else self._instructed_before(person, brand)
+
     # -- inside --------------------------------------------------------------------------------
 
     def _forget(self) -> None:
@@ -280,6 +302,7 @@ class Store(Lookups):
         self._checkpoints.clear()
         self._removed_optouts.clear()
         self._parties.clear()
+        self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()
         for rows in self._new.values():
@@ -303,6 +326,7 @@ class Store(Lookups):
             self.last_t_ms = tail.last_t_ms
             self.checkpoint_size = tail.checkpoint_size
             self.checkpoint_ms = tail.checkpoint_ms
+            self._any_instructed = self._anybody_instructed()
             self._last_id: dict[type[Row], int] = {}
             for kind, table in TABLES.items():
                 row = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()

@@ -15,6 +15,8 @@ from gateway.policy.schedule import Binding, Schedule, make_schedule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.policy.vocabulary import Vocabulary
+
 #: Bounds of the caches. A schedule takes 5 to 30 kB; a busy gateway uses a few dozen.
 _MAX_SCHEDULES: Final = 1024
 _MAX_LOCATED: Final = 8192
@@ -33,10 +35,16 @@ class Rulebook:
     """What `decide` judges by. Immutable but for its caches, which are bounded."""
 
     def __init__(
-        self, packs: Mapping[str, Pack], numbering: Numbering, profile: Profile, content: str
+        self,
+        packs: Mapping[str, Pack],
+        numbering: Numbering,
+        vocabulary: Vocabulary,
+        profile: Profile,
+        content: str,
     ) -> None:
         self.packs = dict(packs)
         self.numbering = numbering
+        self.vocabulary = vocabulary
         self.profile: Profile = profile
         #: SHA-256 (hex) over every file loaded, and over the profile and that.
         self.content = content
@@ -60,13 +68,13 @@ class Rulebook:
         """The same packs judged under another profile; one object per profile."""
         found = self._siblings.get(profile)
         if found is None:
-            found = Rulebook(self.packs, self.numbering, profile, self.content)
+            found = Rulebook(self.packs, self.numbering, self.vocabulary, profile, self.content)
             found._siblings = self._siblings
             self._siblings[profile] = found
         return found
 
     def chain(self, jurisdiction: str) -> tuple[Pack, ...]:
-        """The packs that rule there, nearest first; the default pack where there is none."""
+        """The packs that rule there, nearest first; the default pack's where there is none."""
         found: list[Pack] = []
         waiting = [jurisdiction]
         while waiting:
@@ -80,7 +88,7 @@ class Rulebook:
                 waiting.append(self.areas[name])
             elif "-" in name:
                 waiting.append(name.partition("-")[0])
-        return tuple(found) or (self.packs[DEFAULT],)
+        return tuple(found) if found else self.chain(DEFAULT)
 
     def subdivision(self, jurisdiction: str) -> str:
         """The jurisdiction's own list of holidays in the `holidays` package; "" = none."""
