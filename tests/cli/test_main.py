@@ -57,6 +57,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "optout add",
         "optout list",
         "optout remove",
+        "policy check",
         "policy explain",
         "policy list",
         "receipts list",

@@ -138,6 +138,7 @@ CART, CLAIM = '["cart_reminder"]', '["debt_claim"]'
         (rule(effective="2026-11-21", expires="2026-11-23", days='"mon-fri"'),
          "ES-QH.expires: it is never open between effective and expires"),
         (table("cap", "A-1", kind='"rolling"', most="0", period='"24h"'), "must be a whole number"),
+        (table("cap", "A-1", kind='"rolling"', period='"24h"'), "A-1.most: is missing"),
         (table("cap", "A-1", kind='"weekly"', most="1"), "'weekly' is not known"),
         (table("cap", "A-1", kind='"rolling"', most="3"), "A-1.period: is missing"),
         (table("cap", "A-1", kind='"rolling"', most="3", period='"1 day"'), "no time span"),
