@@ -186,6 +186,12 @@ def test_a_rule_that_cannot_mean_what_it_says_is_refused(
     assert any(says in problem.message for problem in found), [p.message for p in found]
 
 
+def test_a_rule_for_a_few_days_may_open_on_one_of_them(tmp_path: Path) -> None:
+    short = rule(effective="2026-11-21", expires="2026-11-24", days='"mon-fri"')
+    book = load_rulebook([write_packs(tmp_path, ES=pack("ES", short))])
+    assert ask(book, "+34910000000", "2026-11-21T12:00:00Z").until_text() == "2026-11-23T07:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -216,6 +222,7 @@ def test_a_waiver_may_stand_in_a_file_of_its_own_and_name_another_files_rule(
     book = load_rulebook([write_packs(tmp_path, ES=pack("ES", rule()), ES_own=own)])
     decision = ask(book, "+34910000000", "2026-11-24T03:00:00Z")
     assert (decision.action, decision.waivers) == ("release", ("ES-W",))
+    assert decision.as_entry()["waivers"] == ["ES-W"]
 
 
 def test_a_pack_named_by_a_word_rules_where_another_inherits_it(tmp_path: Path) -> None:
