@@ -20,8 +20,9 @@ from gateway.cli.demostage import Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
 from gateway.errors import StorageError, TryAgain
 
-#: Fictitious numbers; it is always night, or Sunday, for a promotion in one of these places.
-_NIGHT = ("+16715550123", "+33639981234", "+12125550123")
+#: Fictitious numbers; it is always night for a claim in one of these places: Guam, New York, Chile,
+#: and Ireland, which has no law on file, so that the house's hours count.
+_NIGHT = ("+16715550123", "+12125550123", "+56900000000", "+353850000000")
 _OPTED_OUT = "+34600111333"
 _PATIENCE_S = 40.0
 _POLL_S = 0.1
@@ -66,8 +67,8 @@ def _cases(night: str) -> list[Case]:
             "held",
             night,
             "held",
-            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
-            category="promotional",
+            text="Acme: su factura 2026/117 está impagada. Su contacto: acme.example/pago",
+            category="debt_claim",
             means="quiet hours at the recipient's place",
         ),
         Case(
@@ -199,7 +200,7 @@ def _at_night() -> str:
     book = load_rulebook(profile="law")
     now = datetime.now(UTC)
     for number in _NIGHT:
-        if decide(book, Message(to=number, category="promotional"), Facts(), now).action == "hold":
+        if decide(book, Message(to=number, category="debt_claim"), Facts(), now).action == "hold":
             return number
     return _NIGHT[0]
 
