@@ -288,7 +288,8 @@ class Dispatcher:
             return False
         if work.request.replaces is not None and not self._replacements.may_leave(work, now_ms):
             return False
-        if now_ms < work.released_until_ms and work.optout_changes == self._store.optout_changes:
+        unchanged = work.permission_changes == self._store.people.changes
+        if now_ms < work.released_until_ms and unchanged:
             return True  # the same hours are open and nobody opted out: the decision stands
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":

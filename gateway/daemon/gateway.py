@@ -14,6 +14,7 @@ from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
+from gateway.daemon.consents import Consents
 from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
@@ -22,16 +23,20 @@ from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
 from gateway.daemon.learning import learn
 from gateway.daemon.link import Link
+from gateway.daemon.lists import Lists
 from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
+from gateway.daemon.permissions import Permissions
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.planning import Planner
 from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
+from gateway.daemon.recall import Recall
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.registries import Registries
 from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
@@ -39,6 +44,7 @@ from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
 from gateway.daemon.ties import Ties
 from gateway.daemon.work import WorkSet
+from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
@@ -111,11 +117,12 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    judging = Judging(book, store, parties)
+    consents = Consents(store, vault, sealer)
+    judging = Judging(book, store, parties, consents)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     replacements = Replacements(store, works, sealer, operators)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, replacements)
-    optouts = Optouts(store, vault, sealer)
+    optouts = Optouts(store, vault, sealer, consents)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
@@ -126,7 +133,9 @@ def open_gateway(
     heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements)
     responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, inquiries, deadlines, checkpoints)
+    recall = Recall(store, works, admission)
+    timed = (inquiries, deadlines, checkpoints)
+    parts = (works, sealer, recall, dispatcher, responses, receipts, *timed)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -135,26 +144,20 @@ def open_gateway(
     reader = Reader(store.path)
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
-    changed = (works, sealer, admission, dispatcher, inquiries, replacements, submissions)
-    changes = Changes(optouts, *changed, max_queued=settings.gateway.max_queued)
+    changed = (works, sealer, admission, dispatcher, inquiries, replacements)
+    changes = Changes(*changed, max_queued=settings.gateway.max_queued)
+    takers = (store, vault, sealer, submissions)
+    lists, registries = Lists(*takers), Registries(*takers)
+    permissions = Permissions(consents, optouts, lists, registries, submissions)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
-    asked = (changes, planner, records, proofs, state)
+    permits = PersonRecords(reader, vault)
+    asked = (changes, permissions, planner, records, permits, proofs, state)
     learning = partial(learn, reader, operators)
     questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
-    return Gateway(
-        settings,
-        store,
-        reader,
-        ledger.clock,
-        operators,
-        dispatcher,
-        pipeline,
-        questions,
-        state,
-        unknown,
-    )
+    ways = (operators, dispatcher, pipeline, questions, state)
+    return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 
 class _Ledger(NamedTuple):

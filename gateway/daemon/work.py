@@ -18,7 +18,7 @@ import structlog
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
-from gateway.ledger.rows import Outcome
+from gateway.ledger.rows import Outcome, State
 from gateway.policy.appending import Addition, with_additions, without_additions
 from gateway.smpp import substitution
 from gateway.smpp.substitution import Substitution
@@ -128,9 +128,9 @@ class Work:
     pinned: int = 0
     #: The operator was asked what became of it (query_sm) after the deadline.
     queried: bool = False
-    #: Until when policy's last decision lets it go, and the opt-out list it was made on.
+    #: Until when policy's last decision lets it go, and the count of permissions it was made on.
     released_until_ms: int = -1
-    optout_changes: int = -1
+    permission_changes: int = -1
     #: Segments the text would have taken without what was appended; 0 where nothing was.
     parts_before: int = 0
     #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.
@@ -309,6 +309,14 @@ class WorkSet:
             )
             for work in self._pinned.values()
         )
+
+    def waiting_for(self, persons: set[bytes]) -> list[Work]:
+        """What waits in memory for its turn to go to one of those *persons*."""
+        return [
+            work
+            for work in self._pinned.values()
+            if work.row.person in persons and work.row.state is State.QUEUED
+        ]
 
     def trim(self) -> None:
         """Forget the submissions idle for longest; only between batches."""
