@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,7 +67,8 @@ def _rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packs = tmp_path / "packs"
     packs.mkdir()
     (packs / "default.toml").write_text(PACK.format(rest=REST))
-    monkeypatch.setattr("gateway.daemon.gateway.load_rulebook", partial(load_rulebook, [packs]))
+    book = load_rulebook([packs], "law")
+    monkeypatch.setattr("gateway.daemon.gateway.load_rulebook", lambda *_, **__: book)
 
 
 async def agree(daemon: Daemon, to: str = ANNA, **more: Any) -> dict[str, Any]:
