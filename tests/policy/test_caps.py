@@ -18,7 +18,7 @@ from gateway.policy.facts import Sent
 from gateway.policy.loader import load_rulebook
 from gateway.policy.request import brand_windows
 from gateway.policy.rules import CapRule
-from tests.policy.samples import ask, at, pack, rule, seconds, write_packs
+from tests.policy.samples import ask, at, limit, pack, rule, seconds, write_packs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -349,30 +349,6 @@ def test_close_to_the_free_instant_every_single_second_is_shut() -> None:
 
 
 # --- windows and caps together --------------------------------------------------------------------
-
-BASE = """
-[[cap]]
-id = "ES-CAP"
-applies = ["promotional"]
-kind = "rolling"
-period = "24h"
-most = 1
-effective = 2020-01-01
-cite = "a law"
-url = "https://example.org/law"
-confidence = "high"
-reviewed = 2026-11-21
-"""
-
-
-def limit(name: str = "ES-CAP", **changes: str) -> str:
-    """A `[[cap]]`; changes replace a key's line, "" drops it, new keys are added."""
-    lines = BASE.replace("ES-CAP", name).strip().splitlines()
-    for key, value in changes.items():
-        kept = [line for line in lines if not line.startswith(f"{key} =")]
-        lines = [*kept, f"{key} = {value}"] if value else kept
-    return "\n" + "\n".join(lines) + "\n"
-
 
 WINDOW = rule("ES-QH")  # every day from 08:00 to 20:00
 
