@@ -458,6 +458,68 @@ async def test_the_rest_of_a_begun_message_is_not_stopped_by_its_own_place(
     assert len(places(world)) == 1
 
 
+async def test_the_rest_of_a_begun_message_that_must_wait_for_the_morning_keeps_its_place(
+    tmp_path: Path, autojump_clock: MockClock, law: Callable[..., None]
+) -> None:
+    law(rule("ES-QH"), limit(period='"12h"'))
+    world = World.make(
+        tmp_path, {"movistar": "window = 1"}, options=SimOptions(response_delay_s=5.0)
+    )
+    async with world.running(crash=True) as daemon:
+        long = await promote(daemon, text="Oferta de hoy " * 40)
+        await until(lambda: submits(world) == 2)
+    world.clock.offset_ms += 10 * 3_600_000  # 21:00 in Madrid
+    async with world.running() as daemon:
+        await trio.sleep(120)
+        assert submits(world) == 2
+        assert len(places(world)) == 1
+        answer = await daemon.submit(ANA, category="promotional")
+        assert answer["decision"]["rules"] == ["ES-QH"]
+        assert await states(daemon, long) == ["sending"]
+
+
+async def test_a_message_of_which_a_part_was_taken_keeps_its_place_when_another_is_refused(
+    tmp_path: Path, autojump_clock: MockClock, law: Callable[..., None]
+) -> None:
+    law(CONTACTS)
+    script = Script()
+
+    def answer(pdu: Pdu) -> list[Pdu] | None:
+        if isinstance(pdu, SubmitSm) and len(script.submits()) == 2:
+            return [SubmitSmResp(sequence=pdu.sequence, status=Status.ESME_RINVDSTADR)]
+        return None
+
+    script.answer = answer
+    world = World.make(tmp_path, {"movistar": "window = 1"})
+    world.scripts["movistar"] = script
+    async with world.running() as daemon:
+        long = await promote(daemon, text="Oferta de hoy " * 20)
+        await until(lambda: len(script.submits()) == 2)
+        await trio.sleep(10)
+        assert await states(daemon, long, await promote(daemon)) == ["rejected", "held"]
+    assert [row[4] for row in places(world)] == [0]
+
+
+async def test_one_whose_time_has_not_come_does_not_go_because_a_place_was_given_back(
+    tmp_path: Path, autojump_clock: MockClock, law: Callable[..., None]
+) -> None:
+    law(CONTACTS)
+    world = World.make(
+        tmp_path, options=SimOptions(receipt_delay_min_s=60.0, receipt_delay_max_s=60.0)
+    )
+    async with world.running() as daemon:
+        await promote(daemon, "+34600444901")
+        await until(lambda: submits(world) == 1)
+        start = text_of(NOON_MS + 1_800_000)
+        planned = await daemon.submit("+34600444901", category="promotional", not_before=start)
+        assert planned["decision"]["reason"] == "cap"
+        await trio.sleep(120)
+        assert await due(daemon) == {planned["submission_id"]: start}
+        await trio.sleep(1800)
+        record = await daemon.show(planned["submission_id"])
+    assert record["segments"][0]["sent_at"] == start
+
+
 async def test_several_that_wait_for_one_place_go_one_by_one_in_their_order(
     tmp_path: Path, autojump_clock: MockClock, law: Callable[..., None]
 ) -> None:
