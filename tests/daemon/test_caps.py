@@ -17,7 +17,7 @@ from gateway.ledger import canonical
 from gateway.policy.loader import load_rulebook
 from gateway.sim.options import SimOptions
 from gateway.smpp.consts import Status
-from gateway.smpp.pdu import SubmitSm, SubmitSmResp
+from gateway.smpp.pdu import ReplaceSm, ReplaceSmResp, SubmitSm, SubmitSmResp
 from tests.policy.samples import limit, pack, rule, write_packs
 from tests.support.scripted import Script
 from tests.support.world import NOON_MS, World
@@ -45,7 +45,7 @@ def law(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
         directory = tmp_path / "packs"
         directory.mkdir(exist_ok=True)
         write_packs(directory, ES=pack("ES", *rules))
-        monkeypatch.setattr(assembly, "load_rulebook", lambda **_: load_rulebook([directory]))
+        monkeypatch.setattr(assembly, "load_rulebook", lambda *_, **__: load_rulebook([directory]))
 
     return lay_down
 
@@ -641,3 +641,24 @@ async def test_places_that_no_cap_reaches_back_to_are_forgotten(
         await trio.sleep(120)
         await daemon.final((await daemon.submit(BEA))["submission_id"])
     assert [number for _, number, *_ in places(world)] == [11]
+
+
+async def test_another_text_for_a_message_is_not_one_too_many_but_the_next_message_is(
+    tmp_path: Path, autojump_clock: MockClock, law: Callable[..., None]
+) -> None:
+    law(ONE)
+    world = World.make(tmp_path, {"movistar": "replace_sm = true"})
+    world.scripts["movistar"] = script = Script()
+    script.answer = lambda pdu: (
+        [ReplaceSmResp(pdu.sequence, 0)] if isinstance(pdu, ReplaceSm) else None
+    )
+    async with world.running() as daemon:
+        first = await promote(daemon, text="Oferta del 30")
+        await until(lambda: len(script.submits()) == 1)
+        await trio.sleep(5)
+        answer = await daemon.result("messages.replace", submission_id=first, text="Oferta del 31")
+        assert answer["state"] == "queued", answer
+        await trio.sleep(5)
+        second = answer["submission_id"]
+        assert await states(daemon, first, second) == ["deleted", "accepted"]
+        assert await states(daemon, await promote(daemon)) == ["held"]

@@ -633,9 +633,11 @@ def test_a_cart_that_will_be_abandoned_is_a_mistake_of_the_question(book: Rulebo
 def test_a_cap_cannot_reach_further_back_than_messages_are_remembered(
     tmp_path: Path, key: str
 ) -> None:
-    loaded(tmp_path, limit(**{key: '"366d"'}))
+    weekly = {"kind": '"calendar_week"', "zone": '"America/Bogota"', "period": ""}
+    more = weekly if key == "min_gap" else {}
+    loaded(tmp_path, limit(**(more | {key: '"366d"'})))
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, limit(**{key: '"367d"'}))
+        loaded(tmp_path, limit(**(more | {key: '"367d"'})))
     assert f"{key}: is longer than 366 days" in str(caught.value.problems[0])
 
 

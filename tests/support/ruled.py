@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from gateway.daemon import app
 from gateway.daemon import gateway as assembly
@@ -23,8 +24,8 @@ def command(site: Site, packs: Path) -> list[str]:
 def main() -> int:
     """Serve until told to stop."""
     packs, config = map(Path, sys.argv[1:])
-    assembly.load_rulebook = lambda **_: load_rulebook([packs])
-    return app.serve(load_settings(config), config)
+    with patch.object(assembly, "load_rulebook", lambda *_, **__: load_rulebook([packs])):
+        return app.serve(load_settings(config), config)
 
 
 if __name__ == "__main__":
