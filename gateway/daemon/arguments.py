@@ -168,6 +168,12 @@ ARGUMENTS: Final = (
     ),
     Argument("campaign", Kind.TEXT, "The campaign it counts for.", "NAME"),
     Argument("not_before", Kind.INSTANT, "Not before this time, 2026-11-28T09:00:00Z.", "TIME"),
+    Argument(
+        "cart_abandoned_at",
+        Kind.INSTANT,
+        "When the cart was left that a cart_reminder is about.",
+        "TIME",
+    ),
     Argument("valid_for", Kind.SPAN, "Give up after this time: 30m, 24h, 7d.", "SPAN"),
     Argument(
         "priority",

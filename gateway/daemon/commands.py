@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.daemon.admission import Admission
+    from gateway.daemon.capping import Capping
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.replacements import Replacements
@@ -66,6 +67,7 @@ class Changes:
         dispatcher: Dispatcher,
         inquiries: Inquiries,
         replacements: Replacements,
+        capping: Capping,
         *,
         max_queued: int,
     ) -> None:
@@ -75,6 +77,7 @@ class Changes:
         self._dispatcher = dispatcher
         self._inquiries = inquiries
         self._replacements = replacements
+        self._capping = capping
         self._max_queued = max_queued
 
     def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -114,6 +117,7 @@ class Changes:
         body = {"by": by, "as": said, "why": why}
         self._sealer.event(work, "x.Resolved", now_ms, body)
         self._sealer.close(work, RESOLUTIONS[said], now_ms)
+        self._capping.told(work)
         log.info("submission.resolved", submission_id=work.id, by=by, said=said)
         return {"submission_id": submission_id, "state": row.state.value, "as": said}
 
@@ -155,6 +159,7 @@ class Changes:
             )
         self._sealer.event(work, "x.Cancelled", now_ms, {"by": by})
         self._sealer.close(work, State.CANCELLED, now_ms)
+        self._capping.forgo(work)
         self._works.waiting -= 1
         return {"submission_id": submission_id, "state": row.state.value}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.daemon.operator import Attempt
-from gateway.daemon.queues import Lanes, Queue, Returned, Way
+from gateway.daemon.queues import Lanes, Queue, Returned, Way, room_of
 from gateway.errors import ConfigError
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.daemon.admission import Admission
+    from gateway.daemon.capping import Capping
     from gateway.daemon.operator import Operator, OperatorLink
     from gateway.daemon.replacements import Replacements
     from gateway.daemon.routing import Routing
@@ -58,6 +59,7 @@ class Dispatcher:
         operators: Mapping[str, Operator],
         routing: Routing,
         replacements: Replacements,
+        capping: Capping,
     ) -> None:
         self._store = store
         self._works = works
@@ -66,6 +68,7 @@ class Dispatcher:
         self._operators = operators
         self._routing = routing
         self._replacements = replacements
+        self._capping = capping
         self._queues: dict[Way, Queue] = {}
         self._lanes = Lanes()
         self._returned = Returned()
@@ -76,7 +79,7 @@ class Dispatcher:
         self._next_held_ms: float = 0
         #: When the validity of what waits here ends, soonest first.
         self._expiries: list[tuple[int, int]] = []
-        self._prepared: list[tuple[OperatorLink, Session, int, SegmentRow]] = []
+        self._prepared: list[tuple[OperatorLink, Session, int, Work, SegmentRow]] = []
         self.stopped = False
 
     # -- the queue -----------------------------------------------------------------------------
@@ -161,6 +164,7 @@ class Dispatcher:
                 self._cursor = row_id
                 self._take_up(row_id)
             self._backlog = len(page) == _PAGE
+        self._next_held_ms = min(self._next_held_ms, self._capping.refill(now_ms))
 
     def _take_up(self, row_id: int) -> None:
         """Queue a submission from the file. One that cannot be sent must not keep the others back:
@@ -227,7 +231,7 @@ class Dispatcher:
                 continue
             begun = work.begun()
             bound_to = self._bound_to(work)
-            chosen = queue.choose(rooms) if bound_to is None else _of(bound_to, rooms)
+            chosen = queue.choose(rooms) if bound_to is None else room_of(bound_to, rooms)
             if chosen is None:  # the rest of a message follows its beginning
                 self._queue(work).append(item)
                 continue
@@ -264,9 +268,10 @@ class Dispatcher:
         A session that died meanwhile has given its prepared segments back already.
         """
         touched: set[OperatorLink] = set()
-        for link, session, sequence, segment in self._prepared:
+        for link, session, sequence, work, segment in self._prepared:
             if link.session is session and session.state is SessionState.BOUND:
                 session.transmit(sequence, now_s)
+                self._capping.left(work, segment, now_ms)
                 segment.sent_ms = now_ms
                 touched.add(link)
         self._prepared.clear()
@@ -287,10 +292,11 @@ class Dispatcher:
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
         if work.request.replaces is not None and not self._replacements.may_leave(work, now_ms):
+            self._capping.forgo(work)
             return False
-        unchanged = work.permission_changes == self._store.people.changes
-        if now_ms < work.released_until_ms and unchanged:
-            return True  # the same hours are open and nobody opted out: the decision stands
+        stands = work.permission_changes == self._store.people.changes
+        if stands and now_ms < work.released_until_ms and self._capping.unchanged(work, now_ms):
+            return True  # nobody opted out, the same hours are open, caps count the same
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":
             self._refuse(work, decision, now_ms)
@@ -328,6 +334,7 @@ class Dispatcher:
             return False
         self._sealer.event(work, "x.Expired", now_ms, {"deadline": time_text(row.expires_ms)})
         self._sealer.close(work, State.EXPIRED, now_ms)
+        self._capping.forgo(work)
         self._works.waiting -= 1
         return True
 
@@ -339,7 +346,7 @@ class Dispatcher:
         link, session = operator.pick()
         pdu = operator.pdu(work, segment.number, now_ms)
         sequence, wire = session.prepare(pdu, Attempt(work, segment))
-        self._prepared.append((link, session, sequence, segment))
+        self._prepared.append((link, session, sequence, work, segment))
         operator.pace.take()
         operator.in_flight += 1
         operator.sent += 1
@@ -350,6 +357,7 @@ class Dispatcher:
         row = work.row
         if row.state is State.QUEUED:
             self._works.waiting -= 1
+            self._capping.take(work, now_ms)
         row.state, row.operator, row.due_ms = State.SENDING, operator.name, 0
         if work.request.replaces is not None:
             self._replacements.leaves(work)
@@ -365,7 +373,7 @@ class Dispatcher:
         wake = math.inf
         if self.stopped:
             return wake
-        if self._backlog and self._ready < _READY_LOW:
+        if (self._backlog and self._ready < _READY_LOW) or self._capping.freed:
             return now_s
         if self._next_held_ms < math.inf and self._ready < _READY_MOST:
             wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
@@ -387,11 +395,3 @@ class Dispatcher:
     def ready(self) -> int:
         """Segments in memory that wait to be sent."""
         return self._ready
-
-
-def _of(name: str | None, rooms: list[tuple[Operator, int]]) -> int | None:
-    """Where among *rooms* the operator of that name is."""
-    for at, (operator, _) in enumerate(rooms):
-        if operator.name == name:
-            return at
-    return None

@@ -11,6 +11,7 @@ import structlog
 
 from gateway import __version__
 from gateway.daemon.admission import Admission
+from gateway.daemon.capping import Capping
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
@@ -117,20 +118,21 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    consents = Consents(store, vault, sealer)
-    judging = Judging(book, store, parties, consents)
+    consents, capping = Consents(store, vault, sealer), Capping(book, store, works)
+    judging = Judging(book, store, parties, consents, capping)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     replacements = Replacements(store, works, sealer, operators)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, replacements)
+    leaving = (operators, routing, replacements, capping)
+    dispatcher = Dispatcher(store, works, sealer, admission, *leaving)
     optouts = Optouts(store, vault, sealer, consents)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
-    receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
+    receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles, capping)
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
     ties = Ties(store, works, sealer, receipts)
     deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
-    heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements)
+    heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements, capping)
     responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
     recall = Recall(store, works, admission)
@@ -144,7 +146,7 @@ def open_gateway(
     reader = Reader(store.path)
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
-    changed = (works, sealer, admission, dispatcher, inquiries, replacements)
+    changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
     changes = Changes(*changed, max_queued=settings.gateway.max_queued)
     takers = (store, vault, sealer, submissions)
     lists, registries = Lists(*takers), Registries(*takers)

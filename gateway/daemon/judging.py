@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from gateway.daemon.capping import Capping
     from gateway.daemon.consents import Consents
     from gateway.daemon.parties import Parties
     from gateway.daemon.work import Work
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.policy.appending import Addition
     from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
-    from gateway.policy.facts import OptedOut
+    from gateway.policy.facts import OptedOut, Sent
     from gateway.policy.location import Location
     from gateway.policy.rules import Category
 
@@ -38,11 +39,19 @@ ANY_CODE: Final = ("36", "38")
 class Judging:
     """Asks policy about submissions, with what the ledger file and the configuration know."""
 
-    def __init__(self, book: Rulebook, store: Store, parties: Parties, consents: Consents) -> None:
+    def __init__(
+        self,
+        book: Rulebook,
+        store: Store,
+        parties: Parties,
+        consents: Consents,
+        capping: Capping,
+    ) -> None:
         self._book = book
         self._store = store
         self._parties = parties
         self._consents = consents
+        self._capping = capping
         self._snapshots: tuple[tuple[SnapshotRow, ...], tuple[Listing, ...]] = (), ()
         #: What the rules ask of a category: whether consent matters, and which registries do.
         self._asks: dict[str, tuple[bool, frozenset[str]]] = {
@@ -51,7 +60,10 @@ class Judging:
 
     def decide(self, work: Work, at_ms: int) -> Decision:
         """What policy says of *work* at that instant; *work* remembers how long a release holds."""
-        decision = decide(self._book, self._message(work), self._facts(work), to_datetime(at_ms))
+        history = self._capping.history(work, at_ms)
+        facts = self._facts(work, history)
+        decision = decide(self._book, self._message(work), facts, to_datetime(at_ms))
+        self._capping.decided(work, decision, history)
         work.released_until_ms = round(decision.released_until_s * 1000)
         work.permission_changes = self._store.people.changes
         return decision
@@ -83,12 +95,17 @@ class Judging:
             third_party_collector=request.third_party_collector,
             age_verified=request.age_verified,
             valid_until=None if row.expires_ms is None else to_datetime(row.expires_ms),
+            cart_abandoned_at=(
+                None
+                if request.cart_abandoned_ms is None
+                else to_datetime(request.cart_abandoned_ms)
+            ),
             windows=self._parties.windows(row.brand),
             identity=self._parties.identity(row.brand),
             sender_facts=self._parties.sender_facts(request.sender),
         )
 
-    def _facts(self, work: Work) -> Facts:
+    def _facts(self, work: Work, history: tuple[Sent, ...] = ()) -> Facts:
         row, people = work.row, self._store.people
         consent_matters, registries = self._asks[row.category]
         listings: list[SnapshotRow] = []
@@ -97,6 +114,7 @@ class Judging:
         return Facts(
             opted_out=self._opted_out(work),
             location=_location(work),
+            history=history,
             instructed_at=self._instructed_at(work),
             consents=self._consents.of(row.person, row.brand) if consent_matters else (),
             registries=_listings(listings),

@@ -1,7 +1,12 @@
-"""One daemon per data directory: an advisory lock that dies with the process."""
+"""One daemon per data directory: an advisory lock that dies with the process.
+
+The directory itself is locked, whatever path leads to it, and the file in it that names the holder:
+somebody may tidy the file away.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager
@@ -35,19 +40,32 @@ def data_directory(path: Path) -> Iterator[None]:
             hint="it must belong to the user of the daemon (gateway.data_dir)",
             setting="gateway.data_dir",
         ) from None
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(descriptor) or not _locked(directory):
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             raise TryAgain(
                 f"another acuse serve (process {holder or 'unknown'}) uses {path}",
                 hint="one data directory has one daemon: stop that one, or give this one another"
                 " gateway.data_dir",
                 setting="gateway.data_dir",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)
+        os.close(directory)
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether this process has the lock now; a file system without locks of directories has that of
+    the file at least.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        return error.errno in (errno.ENOTSUP, errno.EBADF, errno.EISDIR, errno.EINVAL)
+    return True

@@ -143,3 +143,11 @@ class Returned:
         if self._now:
             return now_s
         return self._later[0][0] if self._later else None
+
+
+def room_of(name: str | None, rooms: Sequence[tuple[Operator, int]]) -> int | None:
+    """Where among *rooms* the operator of that name is."""
+    for at, (operator, _) in enumerate(rooms):
+        if operator.name == name:
+            return at
+    return None

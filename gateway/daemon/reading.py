@@ -59,6 +59,7 @@ class SubmissionReader:
             fix=bool(given["fix"]),
             valid_for_s=given["valid_for"],
             not_before_ms=given["not_before"],
+            cart_abandoned_ms=given["cart_abandoned_at"],
             priority=given["priority"] or 0,
         )
         if (request.not_before_ms or 0) > now_ms + 366 * 86_400_000:
@@ -66,6 +67,12 @@ class SubmissionReader:
                 "not_before is more than a year ahead",
                 hint="submit it nearer to its time",
                 field="not_before",
+            )
+        if (request.cart_abandoned_ms or 0) > now_ms:
+            raise DataError(
+                "cart_abandoned_at is still to come",
+                hint="say when the cart was left, as 2026-11-28T20:59:59Z",
+                field="cart_abandoned_at",
             )
         ref = given["ref"]
         if ref is not None and len(ref) > 200:

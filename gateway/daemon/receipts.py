@@ -26,6 +26,7 @@ from gateway.smpp.receipt import Receipt
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.daemon.capping import Capping
     from gateway.daemon.inbound import Inbound
     from gateway.daemon.operator import Operator
     from gateway.daemon.orphans import Read
@@ -56,11 +57,13 @@ class Receipts:
         sealer: Sealer,
         inbound: Inbound,
         profiles: Mapping[str, str],
+        capping: Capping,
     ) -> None:
         self._store = store
         self._works = works
         self._sealer = sealer
         self._inbound = inbound
+        self._capping = capping
         self._matcher = Matcher(store, works)
         self.unidentified = Unidentified(works)
         #: Hash of what "delivered" means, by operator.
@@ -268,6 +271,7 @@ class Receipts:
             row.seq = self._report(work, _event(verdict), segment, row, raw, now_ms)
             self._sealer.close(work, verdict, now_ms)
             log.debug("receipt.sealed", submission_id=work.id, state=verdict.value)
+        self._capping.told(work)
         work.marks[row.mark] = row.seq
         self._store.put(segment)
         self._store.put(work.row)

@@ -25,6 +25,7 @@ _NOT_FOR_THE_OPERATOR: Final = (State.REFUSED, State.CANCELLED)
 RETRY_S: Final = (0.5, 60.0)
 
 if TYPE_CHECKING:
+    from gateway.daemon.capping import Capping
     from gateway.daemon.deadlines import Deadlines
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.operator import Operator
@@ -51,6 +52,7 @@ class Responses:
         ties: Ties,
         deadlines: Deadlines,
         replacements: Replacements,
+        capping: Capping,
     ) -> None:
         self._store = store
         self._works = works
@@ -60,6 +62,7 @@ class Responses:
         self._ties = ties
         self._deadlines = deadlines
         self._replacements = replacements
+        self._capping = capping
         self.accepted = 0
         self.rejected = 0
 
@@ -252,6 +255,7 @@ class Responses:
             self._deadlines.start(work, now_ms)
         else:
             self._relay(work, now_ms)
+        self._capping.told(work)
         self._store.put(row)
 
     def _settle_sealed(self, work: Work, now_ms: int, segment: SegmentRow) -> None:
@@ -299,6 +303,7 @@ class Responses:
         known = all(each.outcome is Outcome.ACCEPTED for each in work.segments)
         work.row.state = State.ACCEPTED if known else State.UNKNOWN
         self._deadlines.start(work, now_ms)
+        self._capping.told(work)
         self._store.put(work.row)
 
     def _relay(self, work: Work, now_ms: int) -> None:
@@ -334,11 +339,12 @@ class Responses:
             status=body["status"],
         )
         self._sealer.close(work, State.REJECTED, now_ms)
+        self._capping.refused(work)
 
     def _relay_body(self, work: Work) -> dict[str, Any]:
         last = next(s for s in reversed(work.segments) if s.operator is not None)
         assert last.operator is not None
-        return {
+        body: dict[str, Any] = {
             "operator": last.operator,
             "bind": last.bind,
             "profile": self._receipts.profiles[last.operator],
@@ -353,6 +359,9 @@ class Responses:
                 if segment.outcome is Outcome.ACCEPTED
             ],
         }
+        if work.counts:  # what stood under each cap when it took its place
+            body["caps"] = [count.as_dict() for count in work.counts]
+        return body
 
     @staticmethod
     def _take_pdus(work: Work, segment: SegmentRow, content: dict[str, bytes]) -> None:

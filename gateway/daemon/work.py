@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     from gateway.evidence.vault import Vault
     from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
+    from gateway.ledger.sent import Place
     from gateway.ledger.store import Store
+    from gateway.policy.caps import CapCount
+    from gateway.policy.facts import Sent
     from gateway.policy.rules import Requirement
 
 log = structlog.get_logger()
@@ -51,6 +54,7 @@ class Request:
     age_verified: bool = False
     third_party_collector: bool = False
     not_before_ms: int | None = None
+    cart_abandoned_ms: int | None = None
     valid_for_s: int | None = None
     priority: int = 0
     #: What the law wants and the text lacks may be appended.
@@ -133,6 +137,11 @@ class Work:
     permission_changes: int = -1
     #: Segments the text would have taken without what was appended; 0 where nothing was.
     parts_before: int = 0
+    #: What that decision had counted against it, as caps see it, and what each cap made of it.
+    history: tuple[Sent, ...] = ()
+    counts: tuple[CapCount, ...] = ()
+    #: Its own place under the caps, once it was looked for.
+    place: Place | None = None
     #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.
     pdus: dict[str, bytes] = field(default_factory=dict)
     _encoded: EncodedText | None = None

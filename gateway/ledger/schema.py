@@ -119,6 +119,16 @@ _TABLES = (
         PRIMARY KEY (snapshot, person)) STRICT, WITHOUT ROWID""",
     # Only what is held: whose permission changes while it waits is judged again at once.
     "CREATE INDEX submissions_held ON submissions (person) WHERE state='held'",
+    # What caps count: one row for each message that took a place, by recipient, so that a look-up
+    # is one range of one tree. Small on purpose: three for each of a million people are on disk.
+    """CREATE TABLE sent (
+        person BLOB NOT NULL, brand TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        submission INTEGER NOT NULL, category TEXT NOT NULL, campaign BLOB NOT NULL,
+        undelivered INTEGER NOT NULL,
+        PRIMARY KEY (person, brand, at_ms, submission)) STRICT, WITHOUT ROWID""",
+    # Those that wait for a place, and no others: a place that is given back goes to them.
+    """CREATE INDEX submissions_capped ON submissions (person, brand)
+        WHERE reason = 'cap' AND closed_ms IS NULL""",
 )
 
 

@@ -30,6 +30,7 @@ from gateway.ledger.rows import (
     SubmissionRow,
 )
 from gateway.ledger.schema import migrations
+from gateway.ledger.sent import SentLog
 from gateway.ledger.statements import INSERT, UPDATE
 from gateway.ledger.tiles import stored_tile
 
@@ -57,6 +58,8 @@ class Store(Lookups):
         self.checkpoint_ms: int | None = None
         self.frontier = merkle.Frontier()
         super().__init__(connection, path)
+        #: What caps count.
+        self.sent = SentLog(connection, path)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -190,6 +193,7 @@ class Store(Lookups):
             or self.people.waiting
             or self._parties
             or self._instructed
+            or self.sent.pending()
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -197,6 +201,7 @@ class Store(Lookups):
         with storage_errors(self.path):
             run = self._connection.executemany
             self._connection.execute("BEGIN IMMEDIATE")
+            self._require_alone()
             run("INSERT INTO entries (seq, entry) VALUES (?, ?)", self._entries)
             if self._tiles:
                 run("INSERT INTO tiles (level, idx, root, hashes) VALUES (?,?,?,?)", self._tiles)
@@ -228,6 +233,7 @@ class Store(Lookups):
                     " DO UPDATE SET at_ms=excluded.at_ms, submission=excluded.submission",
                     told,
                 )
+            self.sent.flush()
         return True
 
     def commit(self) -> None:
@@ -282,6 +288,22 @@ class Store(Lookups):
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _require_alone(self) -> None:
+        """Nobody else wrote since this store read the file: what it knows of the log's end, and of
+        what caps have counted, still is the truth. The lock of the data directory sees to that; a
+        file copied over it or another program would not ask.
+        """
+        if self._data_version() != self._version:
+            raise StorageError(
+                f"another program wrote to {self.path}",
+                hint="nothing of this batch was sent or stored; only one daemon may use a data"
+                " directory",
+                file=str(self.path),
+            )
+
     def _forget(self) -> None:
         self._entries.clear()
         self._tiles.clear()
@@ -291,6 +313,7 @@ class Store(Lookups):
         self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()
+        self.sent.forget()
         for rows in self._new.values():
             rows.clear()
         for changed in self._changed.values():
@@ -303,6 +326,7 @@ class Store(Lookups):
         be continued.
         """
         with storage_errors(self.path):
+            self._version = self._data_version()
             tail = read_tail(self._connection)
             self.frontier = merkle.Frontier.restore(
                 tail.size,

@@ -3,12 +3,15 @@
 Nothing is put into buckets: the log holds every counted message, so the instant at which a place
 becomes free is exact. Rolling periods are elapsed UTC time; only calendar days and weeks look at a
 wall clock.
+
+A cap that has become free stays free while nothing else is sent, so that windows and caps together
+agree after each was asked once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from gateway.policy.calendar import DAY_S, zone_named
@@ -26,14 +29,21 @@ _CART_S: Final = 2 * DAY_S
 
 @dataclass(frozen=True, slots=True)
 class CapCount:
-    """A cap and how many messages it counted at the instant of the decision."""
+    """A cap, how many messages it counted at the instant of the decision, and since when."""
 
     rule: CapRule
     counted: int
+    since_s: float
 
     def as_dict(self) -> dict[str, object]:
-        """`{"rule","counted","most"}`: the snapshot a decision keeps."""
-        return {"rule": self.rule.id, "counted": self.counted, "most": self.rule.most}
+        """`{"rule","counted","most","since"}`: the snapshot a decision keeps."""
+        since = datetime.fromtimestamp(int(self.since_s), UTC)
+        return {
+            "rule": self.rule.id,
+            "counted": self.counted,
+            "most": self.rule.most,
+            "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
 
 
 def stamps(rule: CapRule, message: Message, history: Sequence[Sent]) -> list[float]:
@@ -51,34 +61,42 @@ def stamps(rule: CapRule, message: Message, history: Sequence[Sent]) -> list[flo
     )
 
 
-def counted(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> int:
+def count(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> CapCount:
     """How many of the stamps count at that instant."""
     since_s = _since(rule, message, at_s)
-    return sum(1 for stamp in found if stamp >= since_s)
+    if rule.kind == "rolling":  # one exactly a period old no longer counts
+        counted = sum(1 for stamp in found if stamp + rule.period_s > at_s)
+    else:
+        counted = sum(1 for stamp in found if stamp >= since_s)
+    return CapCount(rule, counted, since_s)
 
 
 def free_at(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> float | None:
     """The first instant from *at_s* on at which the rule lets the message go; None: never.
 
-    *found* as `stamps` gives them; nothing else is assumed to be sent meanwhile.
+    *found* as `stamps` gives them; nothing else is assumed to be sent meanwhile. Once free, the
+    rule stays so, but for a cart: what was one too many for it remains so.
     """
-    gap_s = found[-1] + rule.min_gap_s if found and rule.min_gap_s else at_s
-    at_s = max(at_s, gap_s)
-    recent = [stamp for stamp in found if stamp >= _since(rule, message, at_s)]
-    if len(recent) < rule.most:
-        return at_s
+    if found and rule.min_gap_s:
+        at_s = max(at_s, found[-1] + rule.min_gap_s)
     if rule.kind == "cart":
-        return None
+        since_s = _since(rule, message, at_s)
+        full = sum(1 for stamp in found if stamp >= since_s) >= rule.most
+        # Longer ago than the log is kept nobody can tell, so it is taken for one too many.
+        return None if full or since_s < at_s - rule.reach_s else at_s
+    if len(found) < rule.most:
+        return at_s
+    # The place to wait for is that of the latest but so many: those after it fill the others.
+    oldest = found[-rule.most]
     if rule.kind == "rolling":
-        return recent[-rule.most] + rule.period_s
-    return _next_period(rule, at_s)
+        return max(at_s, oldest + rule.period_s)
+    return max(at_s, _next_period(rule, oldest))
 
 
 def _since(rule: CapRule, message: Message, at_s: float) -> float:
-    """The first instant that counts, seen from *at_s*."""
+    """From when on messages count, seen from *at_s*."""
     if rule.kind == "rolling":
-        # One exactly a period old no longer counts; instants are compared to the microsecond.
-        return at_s - rule.period_s + 1e-6
+        return at_s - rule.period_s
     if rule.kind == "cart":
         abandoned_at = message.cart_abandoned_at
         return at_s - _CART_S if abandoned_at is None else abandoned_at.timestamp()
@@ -86,7 +104,9 @@ def _since(rule: CapRule, message: Message, at_s: float) -> float:
 
 
 def _period_start(rule: CapRule, at_s: float) -> datetime:
-    """The first instant of the local day or week."""
+    """The first instant of the local day or week: also where the clock skips midnight (it is the
+    first instant after the gap) or shows it twice (the first time).
+    """
     zone = zone_named(rule.zone)
     day = datetime.fromtimestamp(at_s, zone).date()
     if rule.kind == "calendar_week":
@@ -95,6 +115,7 @@ def _period_start(rule: CapRule, at_s: float) -> datetime:
 
 
 def _next_period(rule: CapRule, at_s: float) -> float:
+    """The first instant of the local day or week that follows."""
     start = _period_start(rule, at_s)
     day = start.date() + timedelta(days=7 if rule.kind == "calendar_week" else 1)
     return datetime(day.year, day.month, day.day, tzinfo=start.tzinfo).timestamp()

@@ -170,7 +170,11 @@ def decide(
     at_s = _instant(now)
     schedule, stated = _scheduled(book, message, facts, at_s, now)
     waivers = tuple(waiver for waiver in stated if waiver.in_force(now.date())) if stated else ()
-    judge = Judge(schedule, book.vocabulary, message, facts, now, checks)
+
+    def schedule_at(instant_s: float) -> Schedule:
+        return _scheduled(book, message, facts, instant_s, now)[0]
+
+    judge = Judge(schedule, book.vocabulary, message, facts, now, checks, schedule_at)
     judge.note_waivers(stated)
     action, until_s, reason, grounds = judge.verdict()
     return Decision(

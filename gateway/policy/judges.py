@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from gateway.policy import caps, consent, content, senders
+from gateway.policy.calendar import DAY_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from gateway.policy.facts import Facts, Message, Reason
     from gateway.policy.rules import ActingRule, CapRule, Rule, Waiver
@@ -25,11 +26,10 @@ Verdict: TypeAlias = tuple[
     Literal["release", "hold", "refuse"], float | None, "Reason | None", "tuple[Rule, ...]"
 ]
 _Broken: TypeAlias = "Iterable[tuple[ActingRule, Reason, str]]"
+_Counted: TypeAlias = "Sequence[tuple[CapRule, Sequence[float]]]"
 
 #: Categories that need a local time; the others go to a number of no country with a warning.
 _NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
-#: Windows and caps push each other on; they agree long before this, or never.
-_MOST_ROUNDS: Final = 100
 
 
 class Judge:
@@ -43,9 +43,11 @@ class Judge:
         facts: Facts,
         now: datetime,
         checks: frozenset[str],
+        schedule_at: Callable[[float], Schedule],
     ) -> None:
         self._schedule = schedule
         self._vocabulary = vocabulary
+        self._schedule_at = schedule_at  # the same rules, computed for another instant
         self._message = message
         self._facts = facts
         self._now = now
@@ -71,8 +73,9 @@ class Judge:
                 )
 
     def released_until_s(self) -> float:
-        """Until when a release holds."""
-        return min(self._ends_s, self._schedule.open.until(self._at_s))
+        """Until when a release holds: rules come into force and lapse with the UTC day."""
+        day_ends_s = (self._at_s // DAY_S + 1) * DAY_S
+        return min(self._ends_s, day_ends_s, self._schedule.open.until(self._at_s))
 
     def verdict(self) -> Verdict:
         """The first refusal, or what windows and caps say."""
@@ -138,31 +141,54 @@ class Judge:
         if self._at_s >= limit_s:
             return "refuse", None, "expired_before_window", limiting
         self._warn_of_hours()
-        limits = self._limits()
+        acting = self._acting_caps()
         blocked: dict[Rule, None] = {}
-        first: Reason | None = None
-        at_s = self._at_s
-        for _ in range(_MOST_ROUNDS):
-            start_s = at_s
-            opens_s, refused = self._opening(at_s, blocked)
-            if refused:
-                return refused
-            if opens_s > at_s:
-                first, at_s = first or "quiet_hours", opens_s
-            for rule, found in limits:
-                free_s = caps.free_at(rule, self._message, found, at_s)
-                if free_s is None or (free_s > at_s and rule.on_violation == "refuse"):
-                    return "refuse", None, "cap", (rule,)
-                if free_s > at_s:
-                    first, at_s = first or "cap", math.ceil(free_s)
-                    blocked[rule] = None
-            if at_s == start_s:
-                break
+        opens_s, refused = self._opening(self._at_s, blocked)
+        if refused:
+            return refused
+        free_s, refused = self._free(acting, opens_s, blocked)
+        if refused:
+            return refused
+        at_s, refused = self._opening(free_s, blocked)
+        # What is free stays free, so windows and caps agree on this instant. Only now: a cap that
+        # refuses is about the instant at which everything else lets the message go.
+        refused = refused or self._overspent(acting, at_s)
+        if refused:
+            return refused
         if at_s == self._at_s:
             return "release", None, None, self._open_rules()
         if at_s >= limit_s:
             return "refuse", None, "expired_before_window", (*blocked, *limiting)
-        return "hold", at_s, first, tuple(blocked)
+        reason: Reason = "quiet_hours" if opens_s > self._at_s else "cap"
+        return "hold", at_s, reason, tuple(blocked)
+
+    def _free(
+        self, acting: _Counted, at_s: float, blocked: dict[Rule, None]
+    ) -> tuple[float, Verdict | None]:
+        """When the caps that hold are free from *at_s* on, in whole seconds, or the refusal by one
+        that never will be.
+        """
+        last_s = at_s
+        for rule, found in acting:
+            if rule.on_violation == "refuse":
+                continue
+            free_s = caps.free_at(rule, self._message, found, at_s)
+            if free_s is None:
+                return at_s, ("refuse", None, "cap", (rule,))
+            if free_s > at_s:
+                blocked[rule] = None
+                last_s = max(last_s, math.ceil(free_s))
+        return last_s, None
+
+    def _overspent(self, acting: _Counted, at_s: float) -> Verdict | None:
+        """The refusal by caps that do not wait for a free place."""
+        broken = tuple(
+            rule
+            for rule, found in acting
+            if rule.on_violation == "refuse"
+            and caps.free_at(rule, self._message, found, at_s) != at_s
+        )
+        return ("refuse", None, "cap", broken) if broken else None
 
     def _open_rules(self) -> tuple[Rule, ...]:
         if "windows" not in self._checks:
@@ -171,8 +197,11 @@ class Judge:
 
     def _opening(self, at_s: float, blocked: dict[Rule, None]) -> tuple[float, Verdict | None]:
         """When the windows are open from *at_s* on, or the refusal if they never are."""
-        schedule = self._schedule
-        if "windows" not in self._checks or schedule.open.until(at_s):
+        if "windows" not in self._checks:
+            return at_s, None
+        # A cap may be free only later than the windows are computed for.
+        schedule = self._schedule if at_s == self._at_s else self._schedule_at(at_s)
+        if schedule.open.until(at_s):
             return at_s, None
         closed = schedule.closed_between(at_s, at_s)
         if any(rule.on_violation == "refuse" for rule in closed):
@@ -208,7 +237,7 @@ class Judge:
                 limit_s = end_s
         return limit_s, found
 
-    def _limits(self) -> list[tuple[CapRule, Sequence[float]]]:
+    def _acting_caps(self) -> _Counted:
         """The caps that act, with the instants they count; notes what all of them counted."""
         acting: list[tuple[CapRule, Sequence[float]]] = []
         if "caps" not in self._checks:
@@ -219,7 +248,7 @@ class Judge:
             if not rule.in_force(day):
                 continue
             found = caps.stamps(rule, message, self._facts.history)
-            counts.append(caps.CapCount(rule, caps.counted(rule, message, found, self._at_s)))
+            counts.append(caps.count(rule, message, found, self._at_s))
             if rule.acts:
                 acting.append((rule, found))
             elif caps.free_at(rule, message, found, self._at_s) != self._at_s:

@@ -83,6 +83,10 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
             raise _bad(key, "is missing", "a request needs to and now at least")
     known = known or _NOBODY
     brand, sender = known.brand(_text(table, "brand")), _text(table, "from") or None
+    now = _parse_instant(table["now"], "now")
+    abandoned_at = _instant(table, "cart_abandoned_at")
+    if abandoned_at is not None and abandoned_at > now:
+        raise _bad("cart_abandoned_at", "is later than now", "say when the cart was left")
     return Request(
         message=Message(
             to=book.numbering.normalise(_text(table, "to")),
@@ -94,7 +98,7 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
             urgent=_flag(table, "urgent"),
             third_party_collector=_flag(table, "third_party_collector"),
             age_verified=_flag(table, "age_verified"),
-            cart_abandoned_at=_instant(table, "cart_abandoned_at"),
+            cart_abandoned_at=abandoned_at,
             valid_until=_instant(table, "valid_until"),
             windows=brand_windows(table["windows"]) if table.get("windows") else (),
             identity=known.brands.get(brand),
@@ -108,7 +112,7 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
             registries=tuple(_registries(table)),
             instructed_at=_instant(table, "last_optout_instruction_at"),
         ),
-        now=_parse_instant(table["now"], "now"),
+        now=now,
         checks=CHECKS if table.get("checks") is None else _checks(table["checks"]),
         profile=(
             None if table.get("profile") is None else _word(table["profile"], "profile", PROFILES)

@@ -48,6 +48,7 @@ _SPAN: Final = re.compile(r"([1-9]\d{0,4})(m|h|d)")
 _SPAN_S: Final = {"m": 60, "h": 3600, "d": 86_400}
 #: A snapshot of a registry is old after so many days unless its rule says otherwise.
 _REGISTRY_DAYS: Final = 30
+_REACH_MOST_S: Final = 366 * 86_400
 #: Layers a file may have; a brand's own windows come with the message.
 FILE_LAYERS: Final[tuple[Layer, ...]] = ("law", "operator", "house")
 #: Stands in for a date that is missing; a finding was noted, so the rule is never used.
@@ -131,9 +132,9 @@ class RuleReader:
         rule = CapRule(
             kind=kind,
             most=table.count("most"),
-            period_s=_span(table, "period") if kind == "rolling" else 0,
+            period_s=_reach(table, "period") if kind == "rolling" else 0,
             zone=zone,
-            min_gap_s=_span(table, "min_gap", required=False),
+            min_gap_s=_reach(table, "min_gap", required=False),
             by_campaign=table.flag("by_campaign"),
             count_on=table.word("count_on", get_args(CountOn), "submit"),
             **self._acting(table, "hold"),
@@ -337,3 +338,11 @@ def _span(table: Table, key: str, *, required: bool = True) -> int:
             table.problem(key, f"{text!r} is no time span", hint="write 30m, 24h or 2d")
         return 0
     return int(match[1]) * _SPAN_S[match[2]]
+
+
+def _reach(table: Table, key: str, *, required: bool = True) -> int:
+    """A span over which messages are remembered, in seconds."""
+    span_s = _span(table, key, required=required)
+    if span_s > _REACH_MOST_S:
+        table.problem(key, "is longer than 366 days", hint="so long no message is remembered")
+    return span_s

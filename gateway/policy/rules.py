@@ -133,7 +133,7 @@ class CapRule(ActingRule):
 
     `rolling`: in any `period_s` (an instant exactly `period_s` old no longer counts).
     `calendar_day`, `calendar_week` (Monday to Sunday): by the wall clock of `zone`.
-    `cart`: since the cart was abandoned.
+    `cart`: since the cart was abandoned; without that instant, in the last two days.
     """
 
     kind: CapKind

@@ -38,6 +38,9 @@ def main() -> int:
     parser.add_argument(
         "--profile", action="store_true", help="show where the daemon's time goes, once per window"
     )
+    parser.add_argument(
+        "--capped", action="store_true", help="promotions under a cap, three to each person"
+    )
     args = parser.parse_args()
     windows = tuple(args.window or WINDOWS)
     machine = about()
@@ -50,7 +53,7 @@ def main() -> int:
     print("\n" + HEADER, flush=True)
     rows = []
     for window in windows:
-        runs = [measure(window, args.messages) for _ in range(args.runs)]
+        runs = [measure(window, args.messages, capped=args.capped) for _ in range(args.runs)]
         alone = ceiling(window, 2 * args.messages)
         rows.append({"window": window, "simulator": round(alone), **summary(runs)})
         print(line(rows[-1]), flush=True)

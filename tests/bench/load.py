@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench.esme import Esme
 from tests.support.process import Simulator, Site, short_directory
+from tests.support.ruled import command as ruled
+from tests.support.spent import three_a_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +65,13 @@ def simulated(window: int, messages: int) -> dict[str, object]:
     }
 
 
-def measure(window: int, messages: int, *, profile: Path | None = None) -> Measured:
+def measure(
+    window: int, messages: int, *, profile: Path | None = None, capped: bool = False
+) -> Measured:
     """Send *messages* through a fresh daemon with one operator and *window*.
 
-    *profile* makes the daemon run under cProfile, which slows it down, and names the file.
+    *capped*: they are promotions under a cap, three to each person, and so none too many. *profile*
+    makes the daemon run under cProfile, which slows it down, and names the file.
     """
     with Site.open(
         {"operator": simulated(window, messages)}, settings=f"window = {window}", journal=False
@@ -74,10 +79,12 @@ def measure(window: int, messages: int, *, profile: Path | None = None) -> Measu
         command: list[str] = []
         if profile is not None:
             command = [sys.executable, "-m", "tests.bench.profiled", str(site.config), str(profile)]
+        elif capped:
+            command = ruled(site, three_a_day(site.directory))
         daemon = site.serve(command).ready()
         before = daemon.status()
         cpu_s, empty_bytes = _cpu_s(daemon.pid), _size_bytes(site.data)
-        requests = b"".join(_requests(messages))
+        requests = b"".join(_requests(messages, capped=capped))
         started = time.perf_counter()
         _submit(site.directory / "admin.sock", requests, messages)
         counts = site.simulators["operator"].line(patience_s=PATIENCE_S)
@@ -111,13 +118,15 @@ def ceiling(window: int, messages: int) -> float:
         return messages / (time.perf_counter() - started)
 
 
-def _requests(messages: int) -> Iterator[bytes]:
+def _requests(messages: int, *, capped: bool) -> Iterator[bytes]:
+    people = -(-messages // 3)
     for number in range(messages):
+        to = f"+346{number % people:05d}222" if capped else f"+346001112{number % 100:02d}"
         args = {
-            "to": f"+346001112{number % 100:02d}",
+            "to": to,
             "from": "ACME",
             "brand": "acme",
-            "category": "legal_notice",
+            "category": "promotional" if capped else "legal_notice",
             "text": f"Su factura {number:07d} vence el 30 de noviembre.",
         }
         yield json.dumps({"v": 1, "id": number, "cmd": "submit", "args": args}).encode() + b"\n"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.bench import caps
 from tests.bench.__main__ import HEADER, about, line, print_profile, summary
 from tests.bench.load import ceiling, measure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -22,8 +25,18 @@ def test_a_run_counts_every_message_once_and_fits_the_table() -> None:
     assert about()["python"]
 
 
+def test_promotions_under_a_cap_are_measured_too() -> None:
+    assert measure(20, 150, capped=True).messages == 150
+
+
 def test_a_profile_names_the_rooms_of_the_hot_path(capsys: pytest.CaptureFixture[str]) -> None:
     print_profile(20, 200)
     shown = capsys.readouterr().out
     for name in ("gateway/ledger/store.py", "gateway/daemon/receipts.py", "gateway/smpp/codec.py"):
         assert name in shown
+
+
+def test_the_places_of_some_people_are_kept_found_and_measured(tmp_path: Path) -> None:
+    figures = caps.measure(tmp_path, 300)
+    assert figures["places"] == 900
+    assert figures["bytes a place"] > 0

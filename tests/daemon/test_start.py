@@ -115,6 +115,20 @@ def test_two_daemons_cannot_use_one_data_directory(tmp_path: Path) -> None:
         pass  # free again
 
 
+def test_a_lock_file_that_was_tidied_away_or_another_path_let_no_second_daemon_in(
+    tmp_path: Path,
+) -> None:
+    data, link = tmp_path / "data", tmp_path / "link"
+    with data_directory(data):
+        link.symlink_to(data)
+        (data / "lock").unlink()
+        for path in (data, link, tmp_path / "data" / ".." / "data"):
+            with pytest.raises(TryAgain, match="another acuse serve"), data_directory(path):
+                pass
+    with data_directory(link):
+        pass
+
+
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught, data_directory(tmp_path / "file" / "data"):

@@ -100,6 +100,20 @@ confidence = "high"
 reviewed = 2026-11-21
 """
 
+CAP = """
+[[cap]]
+id = "ES-CAP"
+applies = ["promotional"]
+kind = "rolling"
+period = "24h"
+most = 1
+effective = 2020-01-01
+cite = "a law"
+url = "https://example.org/law"
+confidence = "high"
+reviewed = 2026-11-21
+"""
+
 
 def pack(jurisdiction: str = "ES", *rules: str, head: str = "") -> str:
     """The text of a pack with these rules."""
@@ -109,6 +123,15 @@ def pack(jurisdiction: str = "ES", *rules: str, head: str = "") -> str:
 def rule(name: str = "ES-QH", **changes: str) -> str:
     """A `[[window]]`; changes replace a key's line, "" drops it, new keys are added."""
     lines = RULE.format(id=name).strip().splitlines()
+    for key, value in changes.items():
+        kept = [line for line in lines if not line.startswith(f"{key} =")]
+        lines = [*kept, f"{key} = {value}"] if value else kept
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def limit(name: str = "ES-CAP", **changes: str) -> str:
+    """A `[[cap]]`; changes replace a key's line, "" drops it, new keys are added."""
+    lines = CAP.replace("ES-CAP", name).strip().splitlines()
     for key, value in changes.items():
         kept = [line for line in lines if not line.startswith(f"{key} =")]
         lines = [*kept, f"{key} = {value}"] if value else kept
