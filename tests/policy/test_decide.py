@@ -484,7 +484,7 @@ def test_the_answer_and_the_ledger_entry_have_the_shapes_of_the_contract(book: R
             },
         ],
         "versions": book.versions,
-        "caps": [{"rule": "HOUSE-CAP", "counted": 0, "most": 2}],
+        "caps": [{"rule": "HOUSE-CAP", "counted": 0, "most": 2, "since": "2026-11-23T22:15:30Z"}],
     }
     assert decision.as_entry() == {
         "action": "hold",
@@ -504,7 +504,7 @@ def test_the_answer_and_the_ledger_entry_have_the_shapes_of_the_contract(book: R
                 "time": "2026-11-24T22:15:30+00:00",
             },
         ],
-        "caps": [{"rule": "HOUSE-CAP", "counted": 0, "most": 2}],
+        "caps": [{"rule": "HOUSE-CAP", "counted": 0, "most": 2, "since": "2026-11-23T22:15:30Z"}],
     }
     assert "until" not in ask(book, SPANIARD, "2026-11-24T12:00:00Z").as_entry()
 
