@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
     from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
     from gateway.ledger.store import Store
-    from gateway.policy.rules import Requirement
+    from gateway.policy.rules import Requirement, Service
 
 log = structlog.get_logger()
 
@@ -53,6 +53,8 @@ class Request:
     not_before_ms: int | None = None
     valid_for_s: int | None = None
     priority: int = 0
+    #: What the person did that this message only answers (`policy.rules.Service`).
+    service: Service | None = None
     #: What the law wants and the text lacks may be appended.
     fix: bool = False
     #: What was appended, in the order of appending: `[what, text]` (`policy.appending`).
