@@ -60,17 +60,47 @@ def grant(run: Run, **given: str | None) -> None:
         note(f"the recipient opted out of {left['brand'] or 'every brand'}; {left['hint']}")
 
 
-@command(
-    consent, "confirm", example="acuse consent confirm --to +34600111222 --brand acme --answer SI"
-)
-@click.option("--to", required=True, metavar="NUMBER", help="Who answered.")
-@click.option("--brand", metavar="NAME", help="Whose request (default: the only brand's).")
+@command(consent, "request", example="acuse consent request --to +34600111222 --brand acme")
+@click.option("--to", required=True, metavar="NUMBER", help="Who signed up.")
+@click.option("--brand", metavar="NAME", help="To which brand (default: the only one).")
 @click.option(
-    "--purpose", type=PURPOSES, default="marketing", show_default=True, help="What was asked for."
+    "--purpose", type=PURPOSES, default="marketing", show_default=True, help="What they want."
 )
-@click.option("--answer", metavar="TEXT", help="What they answered.")
+@click.option("--lang", metavar="CODE", help="es, en, pt, fr, de, it or ca (default: by country).")
+@click.option("--from", "sender", metavar="SENDER", help="The sender (default: the brand's).")
+def request(run: Run, sender: str | None, **given: str | None) -> int:
+    """Ask somebody who signed up to confirm it, by one SMS: they answer SI, or give the code in it
+    to `acuse consent confirm`. Exit code 1 if it was refused.
+    """
+    asked_for = {**given, "from": sender}
+    args: dict[str, object] = {key: value for key, value in asked_for.items() if value}
+    result = run.call("consent.request", args)
+    refused = result["state"] == "refused"
+    if run.as_json:
+        print_json(result)
+    elif refused:
+        click.echo(f"{plain(result['to'])}  not asked: {plain(result['decision']['reason'])}")
+    else:
+        until = moment(result["expires_at"])
+        how = "by code" if result["by_code"] else "by SMS"
+        asked = "asked already" if result.get("known") else "asked"
+        click.echo(
+            f"{plain(result['to'])}  {asked}, to be confirmed {how} until {until} UTC"
+            f"  {result['submission_id']} ({result['state']})"
+        )
+    return 1 if refused else 0
+
+
+@command(consent, "confirm", example="acuse consent confirm --to +34600111222 --code 123456")
+@click.option("--to", required=True, metavar="NUMBER", help="Who answered.")
+@click.option("--code", metavar="DIGITS", help="The code they were sent.")
+@click.option("--brand", metavar="NAME", help="Only a request of this brand.")
+@click.option("--purpose", type=PURPOSES, help="Only a request for this.")
+@click.option("--answer", metavar="TEXT", help="What they answered, where there is no code.")
 def confirm(run: Run, **given: str | None) -> None:
-    """Confirm a request of the last 24 hours. Exit code 1 if nothing was asked."""
+    """Confirm a request of the last 24 hours. Exit code 1 if the code is wrong, or was tried five
+    times, or nothing was asked.
+    """
     result = run.call("consent.confirm", {key: value for key, value in given.items() if value})
     if run.as_json:
         print_json(result)

@@ -18,12 +18,16 @@ import click
 from gateway.cli.client import Client
 from gateway.cli.demostage import Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
+from gateway.clock import to_seconds_text
 from gateway.errors import StorageError, TryAgain
 
 #: Fictitious numbers; it is always night for a claim in one of these places: Guam, New York, Chile,
 #: and Ireland, which has no law on file, so that the house's hours count.
 _NIGHT = ("+16715550123", "+12125550123", "+56900000000", "+353850000000")
 _OPTED_OUT = "+34600111333"
+#: Whoever has a number that ends so answers STOP (`acuse simulate --help`), to a code that hears.
+_STOPS = "+34600111960"
+_HEARS = "5757"
 _PATIENCE_S = 40.0
 _POLL_S = 0.1
 
@@ -38,6 +42,7 @@ class Case:
     text: str = "Su factura 2026/117 vence el 30 de noviembre."
     category: str = "legal_notice"
     means: str = ""
+    later: bool = False
 
 
 def _cases(night: str) -> list[Case]:
@@ -79,7 +84,26 @@ def _cases(night: str) -> list[Case]:
             category="promotional",
             means="the person opted out",
         ),
+        Case(
+            "stopped",
+            _STOPS,
+            "refused",
+            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            category="promotional",
+            means="held; then they wrote STOP",
+            later=True,
+        ),
     ]
+
+
+#: What recipients of promotions agreed to.
+_CONSENT = {
+    "brand": "acme",
+    "purpose": "marketing",
+    "method": "double",
+    "text": "Quiero recibir ofertas de Acme por SMS",
+    "source": "demo",
+}
 
 
 def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
@@ -168,7 +192,14 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
             "category": case.category,
             "text": case.text,
         }
+        if case.category == "promotional":
+            client.call("consent.grant", {**_CONSENT, "to": case.to})
+        if case.later:
+            request["not_before"] = to_seconds_text(round((time.time() + 3600) * 1000))
         taken.append((case, client.call("submit", request)))
+    # Something they can answer: STOP comes back, is confirmed once, and refuses what is held.
+    notice = {"to": _STOPS, "from": _HEARS, "brand": "acme", "category": "legal_notice"}
+    client.call("submit", {**notice, "text": "Su contrato se renueva el 1 de enero."})
     shown = []
     for case, answer in taken:
         record = _await_state(client, answer["submission_id"], case.state)

@@ -37,10 +37,14 @@ tax_id = "B00000000"
 legal_name = "ACME Demo SA"
 tax_id = "A00000000"
 address = "Calle Ficticia 1, 28000 Madrid"
-senders = ["ACME"]
+contact = "info@acme.example"
+senders = ["ACME", "5757"]
 
 [senders.ACME]
 registered_in = ["ES"]
+
+[senders.5757]
+kind = "short_code"
 {operators}
 [[routes]]
 to = ["+33"]

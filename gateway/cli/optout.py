@@ -57,19 +57,45 @@ def remove(run: Run, to: str, brand: str | None, source: str) -> None:
         click.echo(f"{plain(result.get('to'))}  {_brand(result)}  no longer opted out")
 
 
+@command(optout, "resolve", example="acuse optout resolve --to +34600111222 --as optout")
+@click.option("--to", required=True, metavar="NUMBER", help="Who wrote it.")
+@click.option(
+    "--as",
+    "said",
+    required=True,
+    type=click.Choice(["optout", "dismiss"]),
+    help="It is an opt-out, or it is not.",
+)
+@click.option("--brand", metavar="NAME", help="Only for this brand (default: for all it is about).")
+def resolve(run: Run, to: str, said: str, brand: str | None) -> None:
+    """Decide what somebody meant who sounded like opting out. Exit code 1 if nothing waits."""
+    args: dict[str, object] = {"to": to, "as": said, **({"brand": brand} if brand else {})}
+    result = run.call("optout.resolve", args)
+    if run.as_json:
+        print_json(result)
+        return
+    for each in result["brands"]:
+        means = "opted out" if said == "optout" else "not opted out"
+        click.echo(f"{plain(result['to'])}  {plain(each or 'every brand')}  {means}")
+
+
 @command(optout, "list", example="acuse optout list --json")
 @click.option("--brand", metavar="NAME", help="Of this brand only.")
+@click.option("--suspected", is_flag=True, help="Only what a person has to read, with the text.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
-def list_(run: Run, **given: object) -> int:
+def list_(run: Run, suspected: bool, **given: object) -> int:
     """List the opt-outs: those given one by one, newest first, then those that were imported."""
+    source = Column("source", field("source"), may_go=True)
     columns = (
         Column("to", field("to")),
         Column("brand", _brand),
         Column("since (UTC)", instant("added_at")),
-        Column("source", field("source"), may_go=True),
+        Column("text", field("text")) if suspected else source,
     )
     with run.client() as client:
         args = {key: value for key, value in given.items() if value is not None}
+        if suspected:
+            args["suspected"] = True
         return print_list(run, columns, client.stream("optout.list", args), "opt-outs")
 
 

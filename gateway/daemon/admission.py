@@ -109,6 +109,17 @@ class Admission:
             known = self._store.submission_by_ref(candidate.brand, candidate.ref)
             if known is not None:
                 return self._repeated(candidate, self._works.get(known.id)), None
+        return self.take(candidate, now_ms, original)
+
+    def take(
+        self, candidate: Candidate, now_ms: int, original: Work | None = None
+    ) -> tuple[dict[str, Any], Work | None]:
+        """Take a submission that was read into the batch; as `admit`.
+
+        Raises:
+            ConfigError: no route leads to the recipient; nothing was written.
+            DataError: the text cannot be sent; nothing was written.
+        """
         work = self._make(candidate, now_ms)
         planned_ms = max(now_ms, work.request.not_before_ms or 0)
         encoded = self.encode(work, planned_ms)

@@ -16,6 +16,7 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.consents import Consents
+from gateway.daemon.conversation import Conversation
 from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
@@ -42,8 +43,11 @@ from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
+from gateway.daemon.services import Services
+from gateway.daemon.signups import Signups
 from gateway.daemon.state import DaemonState
 from gateway.daemon.ties import Ties
+from gateway.daemon.wishes import Wishes
 from gateway.daemon.work import WorkSet
 from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
@@ -55,6 +59,7 @@ from gateway.ledger.store import Store
 from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook, shipped_packs
+from gateway.policy.replies import load_replies
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
 
@@ -65,6 +70,7 @@ if TYPE_CHECKING:
 
     from gateway.clock import Clock
     from gateway.daemon.link import Connect
+    from gateway.daemon.permissions import Change
     from gateway.daemon.pipeline import Offload
     from gateway.daemon.questions import Read
     from gateway.policy.book import Rulebook
@@ -125,8 +131,10 @@ def open_gateway(
     leaving = (operators, routing, replacements, capping)
     dispatcher = Dispatcher(store, works, sealer, admission, *leaving)
     optouts = Optouts(store, vault, sealer, consents)
-    words = load_keywords(config_directory() / "keywords.toml")
-    inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
+    replies = load_replies(config_directory() / "replies.toml")
+    taking = (admission, dispatcher, submissions, parties, book.numbering, replies)
+    services = Services(settings, store, vault, works, *taking)
+    inbound, asking = _hearing(settings, ledger, works, sealer, optouts, consents, services)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles, capping)
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
@@ -150,7 +158,7 @@ def open_gateway(
     changes = Changes(*changed, max_queued=settings.gateway.max_queued)
     takers = (store, vault, sealer, submissions)
     lists, registries = Lists(*takers), Registries(*takers)
-    permissions = Permissions(consents, optouts, lists, registries, submissions)
+    permissions = Permissions(consents, optouts, lists, registries, submissions, asking)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
@@ -160,6 +168,30 @@ def open_gateway(
     questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
     ways = (operators, dispatcher, pipeline, questions, state)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
+
+
+def _hearing(
+    settings: Settings,
+    ledger: _Ledger,
+    works: WorkSet,
+    sealer: Sealer,
+    optouts: Optouts,
+    consents: Consents,
+    services: Services,
+) -> tuple[Inbound, dict[str, Change]]:
+    """What takes in and obeys what people write, and the commands about that."""
+    store, vault = ledger.store, ledger.vault
+    conversation = Conversation(store, works)
+    signups = Signups(services, consents, conversation, store, vault, works)
+    words = load_keywords(config_directory() / "keywords.toml")
+    confirming = frozenset(n for n, brand in settings.brands.items() if brand.confirm_opt_out)
+    wishes = Wishes(words, optouts, consents, services, signups, confirming)
+    inbound = Inbound(store, vault, conversation, sealer, wishes, services)
+    return inbound, {
+        "consent.request": signups.request,
+        "consent.confirm": signups.confirm,
+        "optout.resolve": wishes.resolve,
+    }
 
 
 class _Ledger(NamedTuple):

@@ -2,8 +2,7 @@
 
 Every PDU is a row before it is answered. A message in parts waits in memory and in the file until
 it is whole, or for a day. The reply is an F.3 of the last message that was sent to that person; a
-word that opts out takes effect in the same batch, for what is queued too. Nothing is ever sent back
-from here.
+word of theirs takes effect in the same batch, for what is queued too (`wishes`).
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
-from gateway.errors import DataError
+from gateway.daemon.wishes import Said
+from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger.entry import time_text
-from gateway.ledger.rows import InboundRow, State
+from gateway.ledger.rows import InboundRow
 from gateway.smpp.concat import joined_text, part_of
 from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.wire import decode
@@ -26,14 +25,14 @@ from gateway.smpp.wire import decode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.daemon.conversation import Conversation
     from gateway.daemon.operator import Operator
-    from gateway.daemon.optouts import Optouts
     from gateway.daemon.sealer import Sealer
-    from gateway.daemon.work import Work, WorkSet
+    from gateway.daemon.services import Services
+    from gateway.daemon.wishes import Wishes
+    from gateway.daemon.work import Work
     from gateway.evidence.vault import Vault
     from gateway.ledger.store import Store
-    from gateway.policy.keywords import Keywords
-    from gateway.policy.numbering import Numbering
     from gateway.smpp.concat import Part
     from gateway.smpp.events import Delivered
 
@@ -42,11 +41,6 @@ log = structlog.get_logger()
 #: Messages that wait for their parts at most, and for how long.
 _PARTIAL_MOST = 1000
 _PARTIAL_MS = 24 * 3_600_000
-#: A message answers what was sent to the person in this time, looked for among so many.
-_ANSWERS_MS = 30 * 24 * 3_600_000
-_LATEST = 8
-#: States of what no reply can be about: it never left.
-_NEVER_LEFT = (State.HELD, State.QUEUED, State.REFUSED, State.CANCELLED)
 
 
 class _Piece(NamedTuple):
@@ -70,19 +64,17 @@ class Inbound:
         self,
         store: Store,
         vault: Vault,
-        works: WorkSet,
+        conversation: Conversation,
         sealer: Sealer,
-        optouts: Optouts,
-        keywords: Keywords,
-        numbering: Numbering,
+        wishes: Wishes,
+        services: Services,
     ) -> None:
         self._store = store
         self._vault = vault
-        self._works = works
+        self._conversation = conversation
         self._sealer = sealer
-        self._optouts = optouts
-        self._keywords = keywords
-        self._numbering = numbering
+        self._wishes = wishes
+        self._services = services
         self._partial: OrderedDict[_Key, _Group] = OrderedDict()
         self.received = 0
 
@@ -164,23 +156,25 @@ class Inbound:
         text = joined_text(
             [each.part for each in pieces], operator.settings.default_alphabet
         ).rstrip("\0")
-        number = self._number(last.source)
-        work = None if number is None else self._answered(number, last.dest, now_ms)
+        number = self._services.written_from(last.source)
+        work = None
+        if number is not None:
+            person = self._vault.person(number)[:PERSON_BYTES]
+            work = self._conversation.last(person, last.dest, now_ms)
         for each in pieces:
             each.row.whole = last.row.id
             self._store.put(each.row)
         if work is not None:
             self._tie(work, pieces, last, text, now_ms)
-        word = self._keywords.optout(text)
-        if word is None:
-            return
-        last.row.optout = word
-        if number is None:
+        answer = self._wishes.classify(text, number, last.dest, now_ms)
+        if answer.kind in ("optout", "suspected"):
+            last.row.optout = answer.word
+        if number is not None:
+            reference = f"inbound {last.row.id}" if work is None else f"entry {last.row.seq}"
+            said = Said(number, last.dest, text, work, reference)
+            self._wishes.obey(said, answer, now_ms)
+        elif answer.kind == "optout":
             log.warning("optout.unreadable", operator=operator.name, reason="no such number")
-            return
-        brand = "" if work is None else work.row.brand
-        self._optouts.add(number, brand, f"reply {word}", now_ms)
-        log.info("optout.added", to=masked(number), brand=brand or None)
 
     def _tie(
         self, work: Work, pieces: Sequence[_Piece], last: _Piece, text: str, now_ms: int
@@ -200,27 +194,6 @@ class Inbound:
             row.raw = work.seal(f"inbound.{row.id}", each.raw)
         last.row.text = work.seal(f"reply.{last.row.id}", content["text"])
         self._store.put(work.row)
-
-    def _number(self, source: str) -> str | None:
-        """The person's number; None for a short code or a name."""
-        try:
-            return self._numbering.normalise(f"+{source.lstrip('+').removeprefix('00')}", "source")
-        except DataError:
-            return None
-
-    def _answered(self, number: str, dest: str, now_ms: int) -> Work | None:
-        """The last message sent to *number*: of the sender they wrote to, else of any."""
-        latest = None
-        for row_id in self._store.last_submissions_to(self._optouts.person(number), _LATEST):
-            work = self._works.get_or_none(row_id)
-            if work is None or work.row.state in _NEVER_LEFT:
-                continue
-            if work.row.submitted_ms < now_ms - _ANSWERS_MS:
-                break
-            if work.request.sender.lstrip("+") == dest.lstrip("+"):
-                return work
-            latest = latest or work
-        return latest
 
 
 def _owner(row: InboundRow) -> str:

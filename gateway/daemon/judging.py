@@ -103,6 +103,7 @@ class Judging:
             windows=self._parties.windows(row.brand),
             identity=self._parties.identity(row.brand),
             sender_facts=self._parties.sender_facts(request.sender),
+            service=request.service,
         )
 
     def _facts(self, work: Work, history: tuple[Sent, ...] = ()) -> Facts:
@@ -136,8 +137,13 @@ class Judging:
         return self._snapshots[1]
 
     def _opted_out(self, work: Work) -> OptedOut:
-        brands = self._store.people.opted_out(work.row.person)
-        return "all" if "" in brands else "brand" if work.row.brand in brands else ""
+        people, person, brand = self._store.people, work.row.person, work.row.brand
+        brands = people.opted_out(person)
+        if not brands & {"", brand}:
+            return ""
+        suspected = {row.brand for row in people.optouts(person) if row.suspected}
+        given = brands - suspected
+        return "all" if "" in given else "brand" if brand in given else "suspected"
 
 
 def _asked(book: Rulebook, category: Category) -> tuple[bool, frozenset[str]]:

@@ -7,7 +7,7 @@ cannot be done raises before it has written anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
     from gateway.daemon.registries import Registries
     from gateway.ledger.rows import ConsentRow
 
+    Change: TypeAlias = Callable[[Mapping[str, Any], str, int], dict[str, Any]]
+
 log = structlog.get_logger()
 
 #: What each command needs. What lets messages go again, or changes many at once, is an operator's.
 ROLES: Final = {
     "consent.grant": Role.SUBMIT,
+    "consent.request": Role.SUBMIT,
     "consent.confirm": Role.SUBMIT,
     "consent.withdraw": Role.SUBMIT,
     "consent.import": Role.OPERATOR,
     "optout.add": Role.SUBMIT,
     "optout.remove": Role.OPERATOR,
+    "optout.resolve": Role.OPERATOR,
     "optout.import": Role.OPERATOR,
     "registry.begin": Role.OPERATOR,
     "registry.add": Role.OPERATOR,
@@ -59,13 +63,15 @@ class Permissions:
         lists: Lists,
         registries: Registries,
         reader: SubmissionReader,
+        answers: Mapping[str, Change],
     ) -> None:
+        """*answers* do the commands about what people answer."""
         self._consents = consents
         self._optouts = optouts
         self._reader = reader
-        self._do: dict[str, Callable[[Mapping[str, Any], str, int], dict[str, Any]]] = {
+        self._do: dict[str, Change] = {
+            **answers,
             "consent.grant": self._grant,
-            "consent.confirm": self._confirm,
             "consent.withdraw": self._withdraw,
             "consent.import": lists.take_consents,
             "optout.add": self._add_optout,
@@ -108,25 +114,11 @@ class Permissions:
             evidence={name: value for name, value in given.items() if value},
         )
         log.info("consent.granted", to=masked(number), brand=brand, purpose=row.purpose)
-        answer = {**_shown(row, number), **({"known": True} if known else {})}
+        answer = {**shown_consent(row, number), **({"known": True} if known else {})}
         left = self._optouts.blocking(number, brand)
         if left is not None:
             answer["opted_out"] = {"brand": left or None, "hint": _STAYS}
         return answer
-
-    def _confirm(self, args: Mapping[str, Any], actor: str, now_ms: int) -> dict[str, Any]:
-        number = self._number(args)
-        brand = self._reader.brand(_text(args, "brand"))
-        row = self._consents.confirm(
-            self._consents.person(number),
-            brand,
-            _text(args, "purpose") or "marketing",
-            answer=_text(args, "answer") or "confirmed by command",
-            now_ms=now_ms,
-            actor=actor,
-        )
-        log.info("consent.granted", to=masked(number), brand=brand, purpose=row.purpose)
-        return _shown(row, number)
 
     def _withdraw(self, args: Mapping[str, Any], actor: str, now_ms: int) -> dict[str, Any]:
         number = self._number(args)
@@ -151,7 +143,7 @@ class Permissions:
             "to": number,
             "brand": brand,
             "withdrawn_at": to_seconds_text(now_ms),
-            "consents": [_shown(row, number) for row in rows],
+            "consents": [shown_consent(row, number) for row in rows],
         }
 
     # -- opt-outs ------------------------------------------------------------------------------
@@ -175,7 +167,7 @@ class Permissions:
             "removed_at": to_seconds_text(now_ms),
         }
         if withdrawn:  # whoever left and came back has to ask for reminders of carts anew
-            shown["withdrawn"] = [_shown(row, number) for row in withdrawn]
+            shown["withdrawn"] = [shown_consent(row, number) for row in withdrawn]
         return shown
 
     # -- inside --------------------------------------------------------------------------------
@@ -218,7 +210,8 @@ def _source(args: Mapping[str, Any]) -> str:
     return source
 
 
-def _shown(row: ConsentRow, number: str) -> dict[str, Any]:
+def shown_consent(row: ConsentRow, number: str) -> dict[str, Any]:
+    """A consent as the commands answer it."""
     return {
         "to": number,
         "brand": row.brand,

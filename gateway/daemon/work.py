@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gateway.ledger.store import Store
     from gateway.policy.caps import CapCount
     from gateway.policy.facts import Sent
-    from gateway.policy.rules import Requirement
+    from gateway.policy.rules import Requirement, Service
 
 log = structlog.get_logger()
 
@@ -57,6 +57,8 @@ class Request:
     cart_abandoned_ms: int | None = None
     valid_for_s: int | None = None
     priority: int = 0
+    #: What the person did that this message only answers (`policy.rules.Service`).
+    service: Service | None = None
     #: What the law wants and the text lacks may be appended.
     fix: bool = False
     #: What was appended, in the order of appending: `[what, text]` (`policy.appending`).

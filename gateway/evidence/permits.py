@@ -133,6 +133,9 @@ class PersonRecords:
 
     def _optouts(self, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         brand = _text(args, "brand")
+        if args.get("suspected"):
+            yield from map(self._optout, self._people.suspected(brand))
+            return
         yield from map(self._optout, self._people.optouts(brand))
         yield from map(self._suppression, self._people.suppressions(brand))
 
@@ -141,9 +144,16 @@ class PersonRecords:
         return map(self._consent, rows)
 
     def _optout(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        _, content = self._opened(row)
+        key, content = self._opened(row)
         number = content.get("to", b"").decode()
-        return self._left(row, number or None, row["source"])
+        shown = self._left(row, number or None, row["source"])
+        if not row["suspected"]:
+            return shown
+        said = None
+        if key is not None and row["text"] is not None:
+            owner = f"optout:{row['id']}"
+            said = ContentCipher(key).open_record(owner, "text", row["text"]).decode()
+        return {**shown, "suspected": True, "text": said}
 
     def _suppression(self, row: Mapping[str, Any]) -> dict[str, Any]:
         chunk = self._chunk(row["chunk"])

@@ -212,6 +212,14 @@ class Vault:
             self._person_key = read_key(self.directory / PERSON_KEY, PERSON_KEY)
         return digest(self._person_key, _PERSON_LABEL + number.encode(), "sha256")
 
+    def code(self, owner: str, code: str) -> bytes:
+        """A keyed hash of a short secret that *owner* was given: whoever has the file cannot guess.
+
+        Raises:
+            StorageError: there is no person key, or it is unusable.
+        """
+        return self.person(f"code\0{owner}\0{code}")
+
 
 def _wrap_data(submission_id: str, month: str) -> bytes:
     return f"{_WRAP_LABEL}\0{submission_id}\0{month}".encode()

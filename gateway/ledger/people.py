@@ -15,6 +15,7 @@ from gateway.ledger.rows import (
     ConsentRequestRow,
     ConsentRow,
     OptoutRow,
+    ServiceRow,
     SnapshotRow,
     Suppression,
 )
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from gateway.ledger.rows import Row
 
-_Kept = TypeVar("_Kept", OptoutRow, ConsentRow, ConsentRequestRow)
+_Kept = TypeVar("_Kept", OptoutRow, ConsentRow, ConsentRequestRow, ServiceRow)
 
 #: The brands a person opted out of, alone or in a list.
 LEFT = (
@@ -64,6 +65,7 @@ class People(RowReader):
         """Take from the file what is asked for each message: which tables have anything at all."""
         self._any: dict[type[Row] | type[Suppression], bool] = {
             OptoutRow: self._exists("SELECT 1 FROM optouts"),
+            ServiceRow: self._exists("SELECT 1 FROM services"),
             ConsentRow: self._exists("SELECT 1 FROM consents"),
             ConsentRequestRow: self._exists("SELECT 1 FROM consent_requests"),
             Suppression: self._exists("SELECT 1 FROM suppressions"),
@@ -79,6 +81,9 @@ class People(RowReader):
             self._fresh.setdefault((type(row), row.person), []).append(row)
             self._any[type(row)] = True
             self.touch(row.person)
+        elif isinstance(row, ServiceRow):  # permits nothing: nobody is judged anew for it
+            self._fresh.setdefault((ServiceRow, row.person), []).append(row)
+            self._any[ServiceRow] = True
         elif isinstance(row, SnapshotRow | ChunkRow):
             self._fresh.setdefault((type(row), b""), []).append(row)
 
@@ -87,6 +92,8 @@ class People(RowReader):
         if isinstance(row, ConsentRow | ConsentRequestRow):
             self._altered[type(row), row.id] = row
             self.touch(row.person)
+        elif isinstance(row, ServiceRow):
+            self._altered[ServiceRow, row.id] = row
         elif isinstance(row, SnapshotRow):
             self._altered[SnapshotRow, row.id] = row
 
@@ -152,6 +159,11 @@ class People(RowReader):
         else:
             self._gone.append((row.id,))
         self.touch(row.person)
+
+    def services(self, person: bytes, since_ms: int) -> list[ServiceRow]:
+        """Our own messages to a person since then that answered what they did, oldest first."""
+        found = self._of(ServiceRow, person, f" AND made_ms >= {int(since_ms)}")
+        return [row for row in found if row.made_ms >= since_ms]
 
     # -- consents ------------------------------------------------------------------------------
 

@@ -77,6 +77,14 @@ class PeopleReader:
         )
         return self._newest_first(query, brand=brand)
 
+    def suspected(self, brand: str) -> Iterator[dict[str, Any]]:
+        """What only sounds like an opt-out and waits to be read, newest first."""
+        query = (
+            f"SELECT * FROM optouts WHERE suspected=1 AND id<:before AND {_BRAND}"
+            f" ORDER BY id DESC LIMIT {_PAGE}"
+        )
+        return self._newest_first(query, brand=brand)
+
     def suppressions(self, brand: str) -> Iterator[dict[str, Any]]:
         """Opt-outs that came in lists, in the order of the keyed hashes."""
         person, after = b"", ""

@@ -166,6 +166,28 @@ class OptoutRow:
     month: str
     key: bytes
     number: bytes
+    #: It only sounds like an opt-out, and a person has yet to read it: `text`, sealed.
+    suspected: int = 0
+    text: bytes | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ServiceRow:
+    """One row of `services`: a message of ours that answers what a person did.
+
+    A request to confirm a sign-up (`request`, in `consent_requests`) has the keyed hash of its
+    `code`, if it has one, and how often one was tried.
+    """
+
+    id: int
+    person: bytes
+    brand: str
+    service: str
+    made_ms: int
+    submission: int
+    request: int | None = None
+    code: bytes | None = None
+    tries: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -288,6 +310,7 @@ Row = (
     | ReceiptRow
     | InboundRow
     | OptoutRow
+    | ServiceRow
     | ConsentRow
     | ConsentRequestRow
     | ChunkRow
@@ -300,6 +323,7 @@ TABLES: dict[type[Row], str] = {
     ReceiptRow: "receipts",
     InboundRow: "inbound",
     OptoutRow: "optouts",
+    ServiceRow: "services",
     ConsentRow: "consents",
     ConsentRequestRow: "consent_requests",
     ChunkRow: "chunks",

@@ -78,8 +78,15 @@ _TABLES = (
     """CREATE TABLE optouts (
         id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL,
         added_ms INTEGER NOT NULL, source TEXT NOT NULL, seq INTEGER NOT NULL,
-        month TEXT NOT NULL, key BLOB, number BLOB) STRICT""",
+        month TEXT NOT NULL, key BLOB, number BLOB, suspected INTEGER NOT NULL,
+        text BLOB) STRICT""",
     "CREATE UNIQUE INDEX optouts_by_person ON optouts (person, brand)",
+    "CREATE INDEX optouts_suspected ON optouts (id) WHERE suspected=1",
+    """CREATE TABLE services (
+        id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL, service TEXT NOT NULL,
+        made_ms INTEGER NOT NULL, submission INTEGER NOT NULL, request INTEGER, code BLOB,
+        tries INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX services_by_person ON services (person, made_ms)",
     # When a brand last told a person how to opt out, and the submission that did: one row for each
     # pair, so the table grows with people and not with messages.
     """CREATE TABLE instructed (

@@ -196,7 +196,11 @@ class Rulebook:
             return not (urgent and isinstance(rule, WindowRule) and rule.urgent_bypass)
 
         chain = self.chain(place.jurisdiction)
-        rules = (*(pack.rules for pack in chain), Rules(windows=windows))
+        own = {rule.service for pack in chain for rule in pack.rules.services}
+        usual = self.packs[DEFAULT].rules.services
+        services = tuple(rule for rule in usual if rule.service not in own)
+        more = Rules(windows=windows, services=services)
+        rules = (*(pack.rules for pack in chain), more)
         return Binding(
             place=place,
             subdivision=self.subdivision(place.jurisdiction),

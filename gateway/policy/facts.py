@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.policy.location import Location
-    from gateway.policy.rules import Category, Method, Purpose, SenderKind, WindowRule
+    from gateway.policy.rules import Category, Method, Purpose, SenderKind, Service, WindowRule
 
-OptedOut: TypeAlias = Literal["", "brand", "all"]
+OptedOut: TypeAlias = Literal["", "suspected", "brand", "all"]
 SentOutcome: TypeAlias = Literal["accepted", "delivered", "unknown", "undelivered"]
 Reason: TypeAlias = Literal[
     "quiet_hours",
@@ -110,11 +110,16 @@ class Message:
     windows: tuple[WindowRule, ...] = ()  # the brand's own (`request.brand_windows`)
     identity: Identity | None = None  # None: only the brand's name is known
     sender_facts: SenderFacts | None = None  # None: what the sender looks like, registered nowhere
+    service: Service | None = None  # what the person did that it only answers
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the recipient. `opted_out`: "brand" = of this brand, "all" = of all."""
+    """What is known of the recipient.
+
+    `opted_out`: "brand" = of this brand, "all" = of all; "suspected" = what they wrote is yet to be
+    read by a person, and until then only advertising is blocked.
+    """
 
     opted_out: OptedOut = ""
     location: Location | None = None

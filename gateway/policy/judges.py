@@ -10,14 +10,14 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from gateway.policy import caps, consent, content, senders
+from gateway.policy import caps, consent, content, senders, services
 from gateway.policy.calendar import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gateway.policy.facts import Facts, Message, Reason
-    from gateway.policy.rules import ActingRule, CapRule, Rule, Waiver
+    from gateway.policy.rules import ActingRule, CapRule, RegistryRule, Rule, Waiver
     from gateway.policy.schedule import Schedule
     from gateway.policy.vocabulary import Vocabulary
 
@@ -30,6 +30,10 @@ _Counted: TypeAlias = "Sequence[tuple[CapRule, Sequence[float]]]"
 
 #: Categories that need a local time; the others go to a number of no country with a warning.
 _NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
+#: Categories that what somebody wrote blocks until a person has read it.
+_ADVERTISING: Final = frozenset({"promotional", "cart_reminder"})
+#: Checks a service rule may set aside as a whole.
+_PASSABLE_CHECKS: Final = frozenset({"windows", "caps"})
 
 
 class Judge:
@@ -52,7 +56,8 @@ class Judge:
         self._facts = facts
         self._now = now
         self._at_s = now.timestamp()
-        self._checks = checks
+        self._services, self._passed = services.passed(schedule.rules.services, message, now)
+        self._checks = checks - (self._passed & _PASSABLE_CHECKS)
         self.warnings = list(schedule.warnings)
         #: Why it is refused, where a rule's name does not say it: what is missing, and the way out.
         self.told: list[str] = []
@@ -90,10 +95,7 @@ class Judge:
             if refused:
                 return refused
         if "consent" in checks:
-            refused = self._opted_out() or self._refused(
-                consent.missing(rules.consents, facts, now)
-            )
-            refused = refused or self._refused(consent.listed(rules.registries, facts, now))
+            refused = self._unpermitted()
             self.warnings += consent.outdated(rules.registries, facts, now)
             if refused:
                 return refused
@@ -106,8 +108,21 @@ class Judge:
                 return refused
         return self._when()
 
+    def _unpermitted(self) -> Verdict | None:
+        """What the person, or a registry they are in, does not permit."""
+        rules, facts, now = self._schedule.rules, self._facts, self._now
+        registries: Iterable[RegistryRule] = rules.registries
+        refused = None if "optout" in self._passed else self._opted_out()
+        if "consent" in self._passed:  # nor does a registry count that consent goes before
+            registries = [rule for rule in registries if not rule.unless_consent]
+        else:
+            refused = refused or self._refused(consent.missing(rules.consents, facts, now))
+        return refused or self._refused(consent.listed(tuple(registries), facts, now))
+
     def _opted_out(self) -> Verdict | None:
         facts = self._facts
+        if facts.opted_out == "suspected" and self._message.category not in _ADVERTISING:
+            return None
         blocking = consent.opted_out(self._schedule.rules.optouts, facts, self._now)
         if blocking:
             return "refuse", None, "opted_out", blocking
@@ -192,8 +207,8 @@ class Judge:
 
     def _open_rules(self) -> tuple[Rule, ...]:
         if "windows" not in self._checks:
-            return ()
-        return self._schedule.acting_on(self._now.date())
+            return self._services
+        return (*self._schedule.acting_on(self._now.date()), *self._services)
 
     def _opening(self, at_s: float, blocked: dict[Rule, None]) -> tuple[float, Verdict | None]:
         """When the windows are open from *at_s* on, or the refusal if they never are."""

@@ -69,6 +69,7 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> FileOfRu
         carriers=read("carrier", reader.carrier),
         contents=read("content", reader.content),
         optouts=read("optout", reader.optout),
+        services=read("service", reader.service),
     )
     waivers = read("waiver", reader.waiver)
     areas = _areas(top)

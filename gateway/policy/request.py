@@ -51,7 +51,7 @@ _KEYS: Final = frozenset(
         *("last_optout_instruction_at",),
     }
 )
-_OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "brand", "all")
+_OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "suspected", "brand", "all")
 _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown", "undelivered")
 #: More of them in one request is a mistake, or an attack on memory.
 _MAX_WINDOWS: Final = 50

@@ -12,11 +12,13 @@ from gateway.policy.hours import hours_problem, parse_clock, parse_days
 from gateway.policy.rules import (
     CATEGORIES,
     METHODS,
+    PASSED,
     PROFILES,
     PURPOSES,
     REGISTRIES,
     REQUIREMENTS,
     SENDER_KINDS,
+    SERVICES,
     SUBJECTS,
     CapKind,
     CapRule,
@@ -34,6 +36,7 @@ from gateway.policy.rules import (
     Profile,
     RegistryRule,
     SenderRule,
+    ServiceRule,
     Waiver,
     WindowRule,
 )
@@ -236,6 +239,16 @@ class RuleReader:
     def optout(self, table: Table) -> OptOutRule:
         """An `[[optout]]`."""
         rule = OptOutRule(scope=table.word("scope", ("brand", "all")), **self._common(table))
+        table.end()
+        return rule
+
+    def service(self, table: Table) -> ServiceRule:
+        """A `[[service]]`."""
+        rule = ServiceRule(
+            service=table.word("service", SERVICES),
+            passes=table.words("passes", PASSED),
+            **self._common(table),
+        )
         table.end()
         return rule
 

@@ -28,6 +28,10 @@ SenderKind: TypeAlias = Literal["alphanumeric", "short_code", "long_code", "toll
 CapKind: TypeAlias = Literal["rolling", "calendar_day", "calendar_week", "cart"]
 CountOn: TypeAlias = Literal["submit", "delivered_or_unknown"]
 Requirement: TypeAlias = Literal["brand", "optout", "company_info"]
+Service: TypeAlias = Literal[
+    "optout_confirmation", "optin_confirmation", "help_reply", "double_opt_in"
+]
+Passed: TypeAlias = Literal["optout", "consent", "windows", "caps"]
 
 CATEGORIES: Final[tuple[Category, ...]] = (
     "promotional",
@@ -58,6 +62,13 @@ SUBJECTS: Final = (
     *("tobacco", "fireworks", "vape", "cbd", "weapon_gear", "energy_renovation", "cpf"),
     *("elections", "court_lookalike"),
 )
+SERVICES: Final[tuple[Service, ...]] = (
+    "optout_confirmation",
+    "optin_confirmation",
+    "help_reply",
+    "double_opt_in",
+)
+PASSED: Final[tuple[Passed, ...]] = ("optout", "consent", "windows", "caps")
 DAY_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: The pack for every country that has none of its own.
 DEFAULT: Final = "default"
@@ -217,6 +228,19 @@ class OptOutRule(Rule):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceRule(Rule):
+    """What does not bind a message of ours that only answers what the person did.
+
+    The confirmation of an opt-out leaves at night and despite the opt-out; the request to confirm a
+    sign-up needs no consent yet. Everything not in `passes` is judged as for any other message. A
+    jurisdiction without such a rule has the default's.
+    """
+
+    service: Service
+    passes: frozenset[Passed]
+
+
+@dataclass(frozen=True, slots=True)
 class Waiver:
     """A rule that does not bind a brand, because somebody answers for it, and until when.
 
@@ -250,6 +274,7 @@ class Rules:
     carriers: tuple[CarrierRule, ...] = ()
     contents: tuple[ContentRule, ...] = ()
     optouts: tuple[OptOutRule, ...] = ()
+    services: tuple[ServiceRule, ...] = ()
 
     def every(self) -> tuple[Rule, ...]:
         """All of them, in the order of the kinds."""

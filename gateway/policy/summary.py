@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.policy.rules import (
+    PASSED,
     ActingRule,
     CapRule,
     CarrierRule,
@@ -14,6 +15,7 @@ from gateway.policy.rules import (
     OptOutRule,
     RegistryRule,
     SenderRule,
+    ServiceRule,
     WindowRule,
     hours_text,
 )
@@ -32,6 +34,7 @@ _KINDS: Final[dict[type[Rule], str]] = {
     CarrierRule: "carrier",
     ContentRule: "content",
     OptOutRule: "optout",
+    ServiceRule: "service",
 }
 _REQUIRED: Final = {
     "brand": "says from whom it is",
@@ -84,6 +87,9 @@ def waiver_summary(waiver: Waiver) -> str:
 
 
 def _gist(rule: Rule) -> str:
+    if isinstance(rule, ServiceRule):
+        free = ", ".join(each for each in PASSED if each in rule.passes)
+        return f"{rule.service.replace('_', ' ')}: not bound by rules on {free}"
     if isinstance(rule, WindowRule):
         return hours_text(rule) + (", urgent ones at any hour" if rule.urgent_bypass else "")
     if isinstance(rule, CapRule):

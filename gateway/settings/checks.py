@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,8 +32,19 @@ def issuer(table: Issuer, place: Place, reading: Reading) -> None:
         )
 
 
+#: What is filled in where it stands in braces in `double_opt_in_text`.
+_FILLED = frozenset({"types", "stop", "link", "code"})
+
+
 def brand(table: Brand, place: Place, reading: Reading) -> None:
-    """What is to be appended must be there to append."""
+    """What is to be appended must be there to append, and only what there is is filled in."""
+    unknown = set(re.findall(r"{([^}]*)}?", table.double_opt_in_text)) - _FILLED
+    if unknown:
+        reading.problem(
+            (*place, "double_opt_in_text"),
+            f"nothing is filled in for {{{min(unknown)}}}",
+            f"known are {', '.join(f'{{{name}}}' for name in sorted(_FILLED))}",
+        )
     letters = [name for name in table.senders if kind_of_sender(name) == "alphanumeric"]
     if table.append_opt_out and letters and not (table.opt_out_url or table.opt_out_text):
         reading.warn(

@@ -139,6 +139,31 @@ class Brand:
             sample='"Baja: acme.example/baja"',
         ),
     )
+    confirm_opt_out: bool = field(
+        default=True,
+        metadata=about(
+            "Confirm an opt-out by SMS, once and at once, where the sender can receive; "
+            "docs/optout.md has the texts.",
+            Switch(),
+        ),
+    )
+    help_text: str = field(
+        default="",
+        metadata=about(
+            "The answer to HELP; by default the brand, how to reach it, and how to opt out.",
+            LINE,
+            sample='"ACME: llame al 900 000 000 o responda BAJA."',
+        ),
+    )
+    double_opt_in_text: str = field(
+        default="",
+        metadata=about(
+            "The request to confirm a sign-up, in place of ours; {code} stands for the code, where "
+            "the sender cannot receive.",
+            LINE,
+            sample='"ACME: confirme el alta con el codigo {code}. Info: acme.example/sms"',
+        ),
+    )
     senders: tuple[str, ...] = field(
         default=(),
         metadata=about(

@@ -80,6 +80,8 @@ class Pending:
 def wanted(report: Report, registered_delivery: int) -> bool:
     """Whether the sender asked for this receipt (SMPP 3.4 section 5.2.17)."""
     asked = registered_delivery & _RECEIPT_BITS
+    if report.says:  # no receipt: people write when they like
+        return True
     if report.intermediate:
         # Operators send them unasked too; only "failure" or "success" alone keeps them back.
         return asked == RegisteredDelivery.RECEIPT or bool(
@@ -92,6 +94,8 @@ def wanted(report: Report, registered_delivery: int) -> bool:
 
 def receipt_pdu(pending: Pending, now_text: str, submitted: str) -> DeliverSm | DataSm:
     """The receipt in the form its report has; *now_text* is the date of its first sending."""
+    if pending.report.says:
+        return _written(pending)
     pending.done = pending.done or now_text
     pending.submitted = submitted
     report, message = pending.report, pending.message
@@ -126,6 +130,22 @@ def receipt_pdu(pending: Pending, now_text: str, submitted: str) -> DeliverSm | 
         dest_npi=source_npi,
         esm_class=esm_class,
         tlvs=tlvs,
+    )
+
+
+def _written(pending: Pending) -> DeliverSm:
+    """What the subscriber writes back, in Latin-1."""
+    message = pending.message
+    source_ton, source_npi, dest_ton, dest_npi = message.numbering
+    return DeliverSm(
+        source=message.dest,
+        dest=message.source,
+        short_message=pending.report.says.encode("latin-1"),
+        data_coding=3,
+        source_ton=dest_ton,
+        source_npi=dest_npi,
+        dest_ton=source_ton,
+        dest_npi=source_npi,
     )
 
 

@@ -166,6 +166,9 @@ class Operator:
         """Schedule the receipts that were asked for, the first one at *due*; *link* brought it."""
         avoids = link if any(quirk.by_another_link() for quirk, _ in message.quirks) else None
         for report in outcome.reports:
+            _, total, number = message.segment
+            if report.says and number < total:
+                continue  # people answer the whole message
             if wanted(report, message.registered_delivery):
                 for _ in range(2 if self.chance(self.options.duplicate) else 1):
                     pending = Pending(message, report, avoids=avoids)

@@ -22,7 +22,8 @@ class Report:
     """One receipt: the word after `stat:`, the octet of TLV 0x0427, the error, and when it leaves.
 
     `after_s` counts from when the message's first receipt is due. A failure is what
-    registered_delivery 2 asks for (SMPP 3.4 section 5.2.17).
+    registered_delivery 2 asks for (SMPP 3.4 section 5.2.17). With `says` it is no receipt: the
+    subscriber writes that back.
     """
 
     word: str
@@ -30,6 +31,7 @@ class Report:
     error: str = "000"
     after_s: float = 0.0
     form: Form = "both"
+    says: str = ""
 
     @property
     def intermediate(self) -> bool:
@@ -56,9 +58,15 @@ _DELIVRD: Final = Report("DELIVRD", MessageState.DELIVERED)
 _EXPIRED: Final = Report("EXPIRED", MessageState.EXPIRED, "027")
 #: What becomes of every number that is not in the table.
 DELIVERED: Final = Outcome("delivered", (_DELIVRD,))
-#: Seconds between the two receipts of a message that gets two different ones.
+#: Seconds between the two receipts of a message that gets two different ones, and until somebody
+#: who reads it writes back.
 BETWEEN_RECEIPTS_S: Final = 0.2
 MAX_THROTTLED: Final = 9
+
+
+def _answers(text: str) -> Outcome:
+    said = Report("MO", MessageState.DELIVERED, after_s=BETWEEN_RECEIPTS_S, says=text)
+    return Outcome(f'delivered, and the subscriber writes back "{text}"', (_DELIVRD, said))
 
 
 def _ends(doc: str, word: str, state: int, error: str) -> Outcome:
@@ -132,6 +140,11 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "950": Outcome(
         "receipt by data_sm", (Report("DELIVRD", MessageState.DELIVERED, form="data_sm"),)
     ),
+    "960": _answers("STOP"),
+    "961": _answers("SI"),
+    "962": _answers("AYUDA"),
+    "963": _answers("ALTA"),
+    "964": _answers("no quiero m\xe1s mensajes"),
 }
 
 

@@ -55,7 +55,7 @@ def test_a_confirmation_and_a_withdrawal(acuse: Acuse) -> None:
     withdrawn = ROW | {"withdrawn_at": "2026-11-21T11:00:00Z"}
     daemon = acuse.daemon(consent_confirm=ROW, consent_withdraw=ROW | {"consents": [withdrawn]})
     assert acuse("consent", "confirm", "--to", "+34600111222", "--answer", "SI").code == 0
-    assert daemon.asked[-1][1] == {"to": "+34600111222", "purpose": "marketing", "answer": "SI"}
+    assert daemon.asked[-1][1] == {"to": "+34600111222", "answer": "SI"}
     assert acuse("consent", "confirm", "--to", "+34600111222", "--json").json() == ROW
     ran = acuse("consent", "withdraw", "--to", "+34600111222")
     assert ran.out.endswith(", withdrawn 2026-11-21 11:00:00 UTC\n")

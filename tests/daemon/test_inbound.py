@@ -175,15 +175,23 @@ async def test_an_ordinary_reply_opts_nobody_out(tmp_path: Path, autojump_clock:
         assert (await daemon.submit(ME))["state"] == "queued"
 
 
-async def test_a_stranger_who_opts_out_is_on_the_list_of_all_brands(
+async def test_a_stranger_who_opts_out_is_on_the_list_of_who_they_wrote_to_else_of_all(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
     async with world.running() as daemon:
-        await deliver(daemon, from_handset("34600222009", "STOP"), from_handset("5757", "STOP"))
+        await deliver(
+            daemon,
+            from_handset("34600222009", "STOP"),
+            from_handset("34600222010", "STOP", "1111"),
+            from_handset("5757", "STOP"),
+        )
         listed = await daemon.items("optout.list")
-        assert daemon.gateway.store.count_inbound() == 2
-    assert [(each["to"], each["brand"]) for each in listed] == [("+34600222009", None)]
+        assert daemon.gateway.store.count_inbound() == 3
+    assert [(each["to"], each["brand"]) for each in listed] == [
+        ("+34600222010", None),
+        ("+34600222009", "acme"),
+    ]
 
 
 async def test_after_a_month_a_message_is_no_answer_any_more(

@@ -250,7 +250,7 @@ def test_whoever_answers_as_told_is_heard() -> None:
     heard = load_keywords(config_directory() / "keywords.toml")
     for language in WORDS.instructions.languages.values():
         for keyword in language.keywords:
-            assert heard.optout(" ".join(keyword))
+            assert heard.classify(" ".join(keyword)).kind == "optout"
 
 
 # -- who writes -----------------------------------------------------------------------------------

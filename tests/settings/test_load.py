@@ -627,3 +627,14 @@ def test_a_sender_of_twelve_letters_is_refused(tmp_path: Path) -> None:
     assert "at most 11" in str(found["brands.acme.senders[0]"].hint)
     found = problems(written(tmp_path, f'{MINIMAL}\n[senders.TWELVELETTER]\nkind = "alphanumeric"'))
     assert any("TWELVELETTER" in name for name in found)
+
+
+def test_a_request_to_confirm_is_filled_in_only_with_what_there_is(tmp_path: Path) -> None:
+    def brand(text: str) -> str:
+        return f"{MINIMAL}\n[brands.acme]\ndouble_opt_in_text = '{text}'\n"
+
+    good = load_settings(written(tmp_path, brand("ACME: {types}? {stop} {link} {code}")))
+    assert good.brands["acme"].confirm_opt_out is True
+    for text in ("ACME: {name}", "ACME: {", "ACME: {}"):
+        (setting,) = problems(written(tmp_path, brand(text)))
+        assert setting == "brands.acme.double_opt_in_text"

@@ -38,6 +38,14 @@ from tests.sim.esme import Esme, only
 GENERIC = load_dialect(config_directory() / "operators" / "generic.toml")
 PROMPT = SimOptions(seed=1, receipt_delay_min_s=0.1, receipt_delay_max_s=0.1, enquire_link_s=0)
 NUMBER = "34600111"  # and three digits that force the outcome
+#: Digits of those who write back, and what.
+ANSWERED = {
+    "960": "STOP",
+    "961": "SI",
+    "962": "AYUDA",
+    "963": "ALTA",
+    "964": "no quiero m\xe1s mensajes",
+}
 
 
 def customer(options: SimOptions = PROMPT, *, bound: bool = True) -> tuple[Operator, Esme]:
@@ -132,9 +140,35 @@ def test_the_last_digits_decide_what_is_reported(
     assert all(each.conflict for each in receipts) is (digits == "949" or not receipts)
 
 
+@pytest.mark.parametrize(("digits", "text"), ANSWERED.items())
+def test_some_subscribers_write_back_once_they_have_the_whole_message(
+    digits: str, text: str
+) -> None:
+    _, esme = customer()
+    for part in encode_text("x" * 200).parts:
+        dest, udhi = NUMBER + digits, 0x40
+        esme.say(
+            SubmitSm(
+                source="ACME",
+                dest=dest,
+                short_message=part,
+                esm_class=udhi,
+                registered_delivery=1,
+            )
+        )
+    esme.wait(0.1)
+    assert [each.esm_class for each in esme.receipts()] == [0x04, 0x04]
+    esme.wait(1)
+    (written,) = esme.receipts()[2:]
+    assert (written.source, written.dest) == (NUMBER + digits, "ACME")
+    assert (written.esm_class, written.short_message.decode("latin-1")) == (0, text)
+    esme.acknowledge(written)
+
+
 def test_every_row_of_the_table_is_tried_here_or_is_a_refusal() -> None:
     tried = {"900", "901", "902", "903", "904", "905", "906", "907", "930", "931", "933", "940"}
     tried |= {"941", "942", "943", "944", "945", "946", "947", "948", "949", "950"}
+    tried |= set(ANSWERED)
     refusals = {digits for digits, outcome in OUTCOMES.items() if outcome.refusal}
     assert tried | refusals == set(OUTCOMES)
 
