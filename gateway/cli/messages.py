@@ -35,6 +35,7 @@ COLUMNS = (
     ),
     Column("due (UTC)", instant("due_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True),
     Column("reason", field("reason"), may_go=True),
+    Column("rules", lambda message: ", ".join(message.get("rules") or []), may_go=True),
     Column("brand", field("brand"), may_go=True),
     Column("ref", field("ref"), may_go=True),
 )

@@ -113,8 +113,9 @@ def _book(run: Run) -> Rulebook:
 
     explicit = run.config is not None or bool(os.environ.get("ACUSE_CONFIG"))
     if explicit or os.access(DEFAULT_CONFIG, os.R_OK):
-        profile = cast("Profile", run.settings(secrets=False).gateway.profile)
-        return load_rulebook(profile=profile)
+        settings = run.settings(secrets=False)
+        profile = cast("Profile", settings.gateway.profile)
+        return load_rulebook(profile=profile, added_holidays=settings.policy.added_holidays)
     return load_rulebook()
 
 

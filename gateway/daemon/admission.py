@@ -101,7 +101,7 @@ class Admission:
         row = work.row
         row.encoding, row.parts = encoded.encoding, len(encoded.parts)
         self._insert(work)
-        row.reason = decision.reason
+        work.decided(decision)
         if decision.action == "refuse":
             self.refused += 1
             self.refuse(work, decision, now_ms)
@@ -112,8 +112,7 @@ class Admission:
         body["encoding"] = row.encoding
         self._sealer.event(work, "A.1", now_ms, body, self._content(work))
         if decision.action == "hold" and decision.until is not None:
-            row.state = State.HELD
-            row.due_ms = round(decision.until.timestamp() * 1000)
+            work.hold(decision, round(decision.until.timestamp() * 1000))
             log.debug("policy.held", submission_id=work.id, until=decision.until_text())
         elif planned_ms > now_ms:
             row.state = State.HELD
@@ -122,7 +121,7 @@ class Admission:
 
     def refuse(self, work: Work, decision: Decision, now_ms: int) -> None:
         """Policy says no, at admission or later: A.2, and the seal that closes it."""
-        work.row.reason = decision.reason
+        work.decided(decision)
         log.info(
             "policy.refused",
             submission_id=work.id,

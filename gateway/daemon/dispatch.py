@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.daemon.operator import Operator, OperatorLink
     from gateway.daemon.routing import Routing
     from gateway.daemon.sealer import Sealer
+    from gateway.daemon.waiting import Waiting
     from gateway.daemon.work import Work, WorkSet
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
@@ -41,6 +42,8 @@ log = structlog.get_logger()
 
 #: Segments of one message leave together; a later one than this is judged anew.
 _ONE_BREATH_MS = 60_000
+#: How long an instant of the wall clock is waited for without looking at it again.
+_LOOK_S = 60.0
 #: Submissions brought into memory in one batch; more would hold up the answers of that batch.
 _PAGE = 256
 
@@ -56,7 +59,9 @@ class Dispatcher:
         admission: Admission,
         operators: Mapping[str, Operator],
         routing: Routing,
+        waiting: Waiting,
     ) -> None:
+        self._waiting = waiting
         self._store = store
         self._works = works
         self._sealer = sealer
@@ -151,6 +156,7 @@ class Dispatcher:
         self._expire_waiting(now_ms)
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
+        self._next_held_ms = min(self._next_held_ms, self._waiting.judge_anew(now_ms))
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
@@ -178,7 +184,7 @@ class Dispatcher:
                 self._expire(work, now_ms)
 
     def _release_held(self, now_ms: int) -> None:
-        page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_PAGE)
+        page = self._waiting.releases.page(now_ms, _PAGE)
         for row_id in page:
             work = self._works.usable(row_id)
             if work is None:
@@ -190,21 +196,20 @@ class Dispatcher:
             if decision.action == "refuse":
                 self._refuse(work, decision, now_ms)
             elif decision.action == "hold" and decision.until is not None:
-                row.due_ms = round(decision.until.timestamp() * 1000)
-                row.reason = decision.reason
+                work.hold(decision, round(decision.until.timestamp() * 1000))
                 self._store.put(row)
             else:
-                row.state, row.due_ms, row.reason = State.QUEUED, 0, None
+                row.state, row.due_ms = State.QUEUED, 0
+                work.decided(decision)
                 body = {"decision": decision.as_entry()}
                 self._sealer.event(work, "x.Released", now_ms, body)
                 self._store.put(row)
                 self._push(work)
-        # The file shows this batch's changes only after its commit: look again in the next one.
-        due = self._store.next_due_ms(State.HELD) if not page else now_ms
-        self._next_held_ms = math.inf if due is None else due
+        self._next_held_ms = self._waiting.releases.next_ms(now_ms)
 
     def dispatch(self, now_ms: int, now_s: float) -> None:
         """Mark what may leave now as `sending`; `transmit` puts it on the wire after the commit."""
+        self._waiting.withdraw(now_ms)
         if self.stopped:
             return
         for item in self._returned.take(now_s):
@@ -289,8 +294,7 @@ class Dispatcher:
             self._refuse(work, decision, now_ms)
             return False
         if decision.action == "hold" and decision.until is not None:
-            row.state, row.reason = State.HELD, decision.reason
-            row.due_ms = round(decision.until.timestamp() * 1000)
+            work.hold(decision, round(decision.until.timestamp() * 1000))
             self._store.put(row)
             self._next_held_ms = min(self._next_held_ms, row.due_ms)
             return False
@@ -302,7 +306,7 @@ class Dispatcher:
         like any other message.
         """
         last_ms = max((other.sent_ms or 0) for other in work.segments)
-        if now_ms - last_ms < _ONE_BREATH_MS:
+        if now_ms - last_ms < _ONE_BREATH_MS and work.released_until_ms >= 0:
             return True
         decision = self._admission.decide(work, now_ms)
         if decision.action == "hold" and decision.until is not None:
@@ -356,12 +360,16 @@ class Dispatcher:
         wake = math.inf
         if self.stopped:
             return wake
-        if self._backlog and self._ready < _READY_LOW:
+        if self._waiting.busy or (self._backlog and self._ready < _READY_LOW):
             return now_s
         if self._next_held_ms < math.inf and self._ready < _READY_MOST:
             wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
         if self._expiries:
             wake = min(wake, now_s + max(0.0, (self._expiries[0][0] - now_ms) / 1000))
+        if (
+            wake < math.inf
+        ):  # the wall clock may be set, or the machine sleep: look at it now and then
+            wake = min(wake, now_s + _LOOK_S)
         returned = self._returned.next_s(now_s)
         if returned is not None:
             wake = min(wake, returned)

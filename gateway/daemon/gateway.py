@@ -31,14 +31,17 @@ from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.releases import Releases
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
+from gateway.daemon.waiting import Waiting
 from gateway.daemon.work import WorkSet
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
+from gateway.ledger.entry import object_hash
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
@@ -100,7 +103,7 @@ def open_gateway(
         AcuseError: configuration, storage or clock do not allow to start.
     """
     use_pinned_zones()
-    book = load_rulebook(profile=cast("Profile", settings.gateway.profile))
+    book = _rulebook(settings)
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
     store, vault = ledger.store, ledger.vault
@@ -108,9 +111,10 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    judging = Judging(book, store, parties)
+    judging = Judging(book, store, parties, close_guard_s=settings.policy.close_guard_s)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
+    waiting = _waiting(settings, book, store, works, admission)
+    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, waiting)
     optouts = Optouts(store, vault, sealer)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
@@ -151,6 +155,22 @@ def open_gateway(
         state,
         unknown,
     )
+
+
+def _rulebook(settings: Settings) -> Rulebook:
+    return load_rulebook(
+        profile=cast("Profile", settings.gateway.profile),
+        added_holidays=settings.policy.added_holidays,
+    )
+
+
+def _waiting(
+    settings: Settings, book: Rulebook, store: Store, works: WorkSet, admission: Admission
+) -> Waiting:
+    """What is held, and a hash of everything but facts by which it is judged."""
+    basis = object_hash({**book.versions, "settings": settings.digest})
+    releases = Releases(store, spread_s=settings.policy.release_spread_s)
+    return Waiting(store, works, admission, releases, basis=basis)
 
 
 class _Ledger(NamedTuple):

@@ -23,15 +23,25 @@ if TYPE_CHECKING:
 class Judging:
     """Asks policy about submissions, with what the ledger file and the configuration know."""
 
-    def __init__(self, book: Rulebook, store: Store, parties: Parties) -> None:
+    def __init__(
+        self, book: Rulebook, store: Store, parties: Parties, *, close_guard_s: int = 0
+    ) -> None:
         self._book = book
         self._store = store
         self._parties = parties
+        self._close_guard_s = close_guard_s
 
     def decide(self, work: Work, at_ms: int) -> Decision:
         """What policy says of *work* at that instant; *work* remembers how long a release holds."""
-        decision = decide(self._book, self._message(work), self._facts(work), to_datetime(at_ms))
+        decision = decide(
+            self._book,
+            self._message(work),
+            self._facts(work),
+            to_datetime(at_ms),
+            close_guard_s=self._close_guard_s,
+        )
         work.released_until_ms = round(decision.released_until_s * 1000)
+        work.arrive_until_s = decision.arrive_until_s
         work.optout_changes = self._store.optout_changes
         return decision
 

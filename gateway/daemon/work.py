@@ -7,6 +7,7 @@ to come soon. Memory is bounded by the queue's limit plus `_IDLE_LIMIT`.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
@@ -18,7 +19,7 @@ import structlog
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
-from gateway.ledger.rows import Outcome
+from gateway.ledger.rows import Outcome, State
 from gateway.smpp import substitution
 from gateway.smpp.substitution import Substitution
 from gateway.smpp.text import PLAIN, Coding, EncodedText, encode_text
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
     from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
     from gateway.ledger.store import Store
+    from gateway.policy.decide import Decision
 
 log = structlog.get_logger()
 
@@ -106,6 +108,8 @@ class Work:
     #: Until when policy's last decision lets it go, and the opt-out list it was made on.
     released_until_ms: int = -1
     optout_changes: int = -1
+    #: Until when what leaves now may arrive (Unix time); infinite where no hours end.
+    arrive_until_s: float = math.inf
     #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.
     pdus: dict[str, bytes] = field(default_factory=dict)
     _encoded: EncodedText | None = None
@@ -114,6 +118,16 @@ class Work:
     def id(self) -> str:
         """The public `submission_id`."""
         return self.row.submission_id
+
+    def decided(self, decision: Decision) -> None:
+        """Keep why policy does not let it go, and by which rules; nothing of a release."""
+        self.row.reason = decision.reason
+        self.row.rules = ",".join(decision.rules) if decision.reason else None
+
+    def hold(self, decision: Decision, due_ms: int) -> None:
+        """It waits until *due_ms*, for the reason the decision gives."""
+        self.decided(decision)
+        self.row.state, self.row.due_ms = State.HELD, due_ms
 
     def begun(self) -> bool:
         """Whether any of it left, or is about to."""

@@ -66,6 +66,9 @@ class Store(Lookups):
         self._fresh: set[int] = set()
         #: Counts changes of the opt-out list, for those who remember a decision.
         self.optout_changes = 0
+        #: People of whom something was learnt that may forbid what waits for them.
+        self.changed_persons: set[bytes] = set()
+        self._judged_by: str | None = None
         self._refs: dict[tuple[str, str], SubmissionRow] = {}
         self._load_edge()
 
@@ -156,6 +159,7 @@ class Store(Lookups):
             self._refs[row.brand, row.ref] = row
         elif type(row) is OptoutRow:
             self.optout_changes += 1
+            self.changed_persons.add(row.person)
 
     def put(self, row: Row) -> None:
         """Write the changes of *row* with the batch."""
@@ -165,6 +169,10 @@ class Store(Lookups):
     def put_party(self, digest: str, body: str) -> None:
         """Keep the object behind a hash that entries carry."""
         self._parties[digest] = body
+
+    def put_judged_by(self, basis: str) -> None:
+        """Note with the batch by what all that is held was judged."""
+        self._judged_by = basis
 
     def remove_optout(self, row_id: int) -> None:
         """Take an opt-out away with the batch."""
@@ -185,6 +193,7 @@ class Store(Lookups):
             or self._checkpoints
             or self._removed_optouts
             or self._parties
+            or self._judged_by is not None
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -210,6 +219,8 @@ class Store(Lookups):
                 if changed:
                     statement, values = UPDATE[kind]
                     run(statement, map(values, changed.values()))
+            if self._judged_by is not None:
+                run("UPDATE log SET judged_by=?", [(self._judged_by,)])
             if self._parties:
                 run(
                     "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
@@ -272,6 +283,19 @@ class Store(Lookups):
         ]
         return [row for row in stored + fresh if row.id not in gone]
 
+    def waiting_for(self, person: bytes, after_id: int, limit: int) -> list[int]:
+        """Row ids of what is held or queued for a person, those of the open batch included.
+
+        What the open batch changed may be among them, and is something else by now.
+        """
+        stored = self.waiting_of(person, after_id, limit)
+        fresh = [
+            row.id
+            for row in self._new[SubmissionRow]
+            if isinstance(row, SubmissionRow) and row.person == person and row.id > after_id
+        ]
+        return (stored + fresh)[:limit]
+
     # -- inside --------------------------------------------------------------------------------
 
     def _forget(self) -> None:
@@ -280,6 +304,7 @@ class Store(Lookups):
         self._checkpoints.clear()
         self._removed_optouts.clear()
         self._parties.clear()
+        self._judged_by = None
         self._fresh.clear()
         self._refs.clear()
         for rows in self._new.values():

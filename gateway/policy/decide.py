@@ -6,6 +6,7 @@ admission and again at the moment of sending; `acuse policy explain` asks the sa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -15,13 +16,14 @@ from gateway.policy.calendar import block_of, local_text
 from gateway.policy.facts import NO_FACTS, Facts, Message, Reason
 from gateway.policy.judges import Judge
 from gateway.policy.rules import CATEGORIES, Rule
+from gateway.policy.schedule import make_schedule
 
 if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
     from gateway.policy.caps import CapCount
     from gateway.policy.schedule import Schedule
 
-__all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide")
+__all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide", "impossible")
 
 Action: TypeAlias = Literal["release", "hold", "refuse"]
 CHECKS: Final = frozenset({"location", "consent", "content", "sender", "windows", "caps"})
@@ -63,6 +65,8 @@ class Decision:
     released_until_s: float
     caps: tuple[CapCount, ...] = ()
     waivers: tuple[str, ...] = ()  # ids of those that set a rule aside
+    #: Until when a message that leaves now may arrive: the end of the hours that are about arrival.
+    arrive_until_s: float = math.inf
 
     @property
     def rules(self) -> list[str]:
@@ -145,11 +149,13 @@ def decide(
     facts: Facts,
     now: datetime,
     checks: frozenset[str] = CHECKS,
+    close_guard_s: int = 0,
 ) -> Decision:
     """Judge the message at the instant *now* (aware).
 
     Order: location, sender, opt-out, consent, registries, content, deadline, then windows and caps
     together. A refusal ends it; a rule that only warns never does. *checks* limits what is judged.
+    What must arrive within hours is held already *close_guard_s* before they end.
 
     Raises:
         DataError: unknown category, no such country code, a location that is unknown or
@@ -174,7 +180,7 @@ def decide(
         block_of(int(at_s)),
         frozenset(waiver.rule for waiver in waivers),
     )
-    judge = Judge(schedule, message, facts, now, checks)
+    judge = Judge(schedule, message, facts, now, checks, close_guard_s)
     judge.note_waivers(stated)
     action, until_s, reason, grounds = judge.verdict()
     return Decision(
@@ -190,6 +196,25 @@ def decide(
         judge.released_until_s() if action == "release" else at_s,
         judge.counts,
         tuple(waiver.id for waiver in waivers),
+        judge.arrive_until_s() if action == "release" else at_s,
+    )
+
+
+def impossible(book: Rulebook, message: Message, now: datetime, why: str) -> Decision:
+    """The refusal of a message to a number that nobody can have. Raises as `decide`."""
+    at_s = _instant(now)
+    schedule = make_schedule((), (f"invalid_number: {why}",), block_of(int(at_s)))
+    return Decision(
+        "refuse",
+        None,
+        "invalid_number",
+        (),
+        schedule.warnings,
+        book.versions,
+        message,
+        at_s,
+        schedule,
+        at_s,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import ConfigError
@@ -21,7 +22,7 @@ from gateway.policy.table import Findings
 from gateway.resources import config_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 #: A file of rules larger than this is a mistake.
@@ -33,11 +34,13 @@ def load_rulebook(
     profile: Profile = "seed",
     *,
     prefixes: Path | None = None,
+    added_holidays: Mapping[str, Sequence[str]] | None = None,
 ) -> Rulebook:
     """Load every `*.toml` of the directories and the prefix table.
 
     Without *directories* and *prefixes* those that came with Acuse. A jurisdiction may have several
-    files, one per layer.
+    files, one per layer. *added_holidays*: ISO 8601 dates by jurisdiction, on which every rule
+    that closes on public holidays closes too.
 
     Raises:
         ConfigError: `problems` holds every finding; its `fields["setting"]` names file and rule.
@@ -73,7 +76,23 @@ def load_rulebook(
         files.setdefault(pack.jurisdiction, path.name)
     _check_together(packs, files, numbering, findings)
     findings.raise_any()
-    return Rulebook(packs, numbering, profile, digest.hexdigest())
+    added = _added(added_holidays or {}, numbering)
+    for name, days in sorted(added.items()):
+        digest.update(f"+{name} {' '.join(map(str, sorted(days)))}\n".encode())
+    return Rulebook(packs, numbering, profile, digest.hexdigest(), added)
+
+
+def _added(given: Mapping[str, Sequence[str]], numbering: Numbering) -> dict[str, frozenset[date]]:
+    """The added holidays, their jurisdictions checked."""
+    known = numbering.jurisdictions()
+    for name in given:
+        if name not in known and name.partition("-")[0] not in known:
+            raise ConfigError(
+                f"policy.added_holidays: there is no jurisdiction {name!r}",
+                hint="use ISO 3166, as ES or ES-MD",
+                setting=f"policy.added_holidays.{name}",
+            )
+    return {name: frozenset(map(date.fromisoformat, days)) for name, days in given.items()}
 
 
 def _files(directories: Iterable[Path], findings: Findings) -> list[Path]:

@@ -29,7 +29,7 @@ from gateway.policy.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gateway.policy.book import Rulebook
 
@@ -42,6 +42,12 @@ _KEYS: Final = frozenset(
         *("last_optout_instruction_at",),
     }
 )
+_LOCATION_KEYS: Final = frozenset({"country", "region", "postcode", "zone", "evidence"})
+_WINDOW_KEYS: Final = frozenset({"zone", "open", "close", "days", "applies"})
+_HISTORY_KEYS: Final = frozenset({"at", "category", "campaign", "outcome"})
+_CONSENT_KEYS: Final = frozenset({"purpose", "granted_at", "method", "withdrawn_at"})
+_LISTING_KEYS: Final = frozenset({"registry", "as_of"})
+_CHECK_NAMES: Final = tuple(sorted(CHECKS))
 _OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "brand", "all")
 _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown", "undelivered")
 #: More of them in one request is a mistake, or an attack on memory.
@@ -52,13 +58,18 @@ _ALWAYS: Final = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: the arguments of `decide` and the profile to judge by."""
+    """What is asked: the arguments of `decide` and the profile to judge by.
+
+    `impossible` says why nobody can have the number; "" when somebody can. `message.to` is then as
+    it was given, and there is nothing more to judge.
+    """
 
     message: Message
     facts: Facts
     now: datetime
     checks: frozenset[str]
     profile: Profile | None  # None: the rulebook's own
+    impossible: str = ""
 
 
 def parse_request(book: Rulebook, raw: object) -> Request:
@@ -71,9 +82,18 @@ def parse_request(book: Rulebook, raw: object) -> Request:
     for key in ("to", "now"):
         if key not in table:
             raise _bad(key, "is missing", "a request needs to and now at least")
+    now = _parse_instant(table["now"], "now")
+    abandoned_at = _instant(table, "cart_abandoned_at")
+    if abandoned_at is not None and abandoned_at > now:
+        raise _bad(
+            "cart_abandoned_at",
+            "is after now",
+            "give the past instant at which the cart was abandoned, with its zone",
+        )
+    number, impossible = _recipient(book, _text(table, "to"))
     return Request(
         message=Message(
-            to=book.numbering.normalise(_text(table, "to")),
+            to=number,
             category=_category(table, "category"),
             brand=_text(table, "brand"),
             campaign=_text(table, "campaign"),
@@ -82,7 +102,7 @@ def parse_request(book: Rulebook, raw: object) -> Request:
             urgent=_flag(table, "urgent"),
             third_party_collector=_flag(table, "third_party_collector"),
             age_verified=_flag(table, "age_verified"),
-            cart_abandoned_at=_instant(table, "cart_abandoned_at"),
+            cart_abandoned_at=abandoned_at,
             valid_until=_instant(table, "valid_until"),
             windows=brand_windows(table["windows"]) if table.get("windows") else (),
         ),
@@ -94,12 +114,23 @@ def parse_request(book: Rulebook, raw: object) -> Request:
             registries=tuple(_registries(table)),
             instructed_at=_instant(table, "last_optout_instruction_at"),
         ),
-        now=_parse_instant(table["now"], "now"),
+        now=now,
         checks=CHECKS if table.get("checks") is None else _checks(table["checks"]),
         profile=(
             None if table.get("profile") is None else _word(table["profile"], "profile", PROFILES)
         ),
+        impossible=impossible,
     )
+
+
+def _recipient(book: Rulebook, text: str) -> tuple[str, str]:
+    """The number, and why there can be no such number; what is no number at all is an error."""
+    try:
+        return book.numbering.normalise(text), ""
+    except DataError as error:
+        if error.fields.get("reason") != "invalid_number":
+            raise
+        return text, f"{error.message}; {error.hint}"
 
 
 def parse_location(raw: object) -> Location:
@@ -108,8 +139,7 @@ def parse_location(raw: object) -> Location:
     Raises:
         DataError: unknown key, wrong type, unknown evidence.
     """
-    keys = ("country", "region", "postcode", "zone", "evidence")
-    table = _table(raw, "location", keys)
+    table = _table(raw, "location", _LOCATION_KEYS)
     evidence: Evidence = "declared"  # what nobody vouches for is only added to the number's places
     if table.get("evidence") is not None:
         evidence = _word(table["evidence"], "location.evidence", EVIDENCE)
@@ -165,7 +195,7 @@ def _brand_rules(windows: tuple[_Window, ...]) -> tuple[WindowRule, ...]:
 
 
 def _brand_window(raw: object, field: str) -> _Window:
-    table = _table(raw, field, ("zone", "open", "close", "days", "applies"))
+    table = _table(raw, field, _WINDOW_KEYS)
     inside = f"{field}."
     zone = _text(table, "zone", inside)
     if zone and zone not in known_zones():
@@ -194,7 +224,7 @@ def _clock(table: Mapping[str, object], key: str, inside: str) -> int:
 def _history(table: Mapping[str, object]) -> Iterator[Sent]:
     for number, item in enumerate(_list(table, "history")):
         field = f"history[{number}]"
-        fact = _table(item, field, ("at", "category", "campaign", "outcome"))
+        fact = _table(item, field, _HISTORY_KEYS)
         yield Sent(
             at_s=_parse_instant(fact.get("at"), f"{field}.at").timestamp(),
             category=_category(fact, "category", f"{field}."),
@@ -206,7 +236,7 @@ def _history(table: Mapping[str, object]) -> Iterator[Sent]:
 def _consents(table: Mapping[str, object]) -> Iterator[Consent]:
     for number, item in enumerate(_list(table, "consent")):
         field = f"consent[{number}]"
-        fact = _table(item, field, ("purpose", "granted_at", "method", "withdrawn_at"))
+        fact = _table(item, field, _CONSENT_KEYS)
         yield Consent(
             purpose=_word(fact.get("purpose", "marketing"), f"{field}.purpose", PURPOSES),
             method=_word(fact.get("method", "single"), f"{field}.method", METHODS),
@@ -222,7 +252,7 @@ def _registries(table: Mapping[str, object]) -> Iterator[Listing]:
         if isinstance(item, str):
             yield Listing(item)
             continue
-        fact = _table(item, field, ("registry", "as_of"))
+        fact = _table(item, field, _LISTING_KEYS)
         yield Listing(_text(fact, "registry", f"{field}."), _instant(fact, "as_of", f"{field}."))
 
 
@@ -235,9 +265,11 @@ def _list(table: Mapping[str, object], key: str) -> list[object]:
     return value
 
 
-def _table(raw: object, field: str, known: Iterable[str]) -> dict[str, object]:
+def _table(raw: object, field: str, known: frozenset[str]) -> dict[str, object]:
     if not isinstance(raw, dict):
         raise _bad(field or "request", "must be a JSON object", 'as {"to":"+34600111222","now":…}')
+    if raw.keys() <= known:
+        return raw
     for key in raw:
         if key not in known:
             name = str(key)[:40].encode("ascii", "backslashreplace").decode()
@@ -278,7 +310,7 @@ def _category(table: Mapping[str, object], key: str, inside: str = "") -> Catego
 def _checks(raw: object) -> frozenset[str]:
     if not isinstance(raw, list):
         raise _bad("checks", "must be a list", 'as ["location","windows"]')
-    return frozenset(_word(name, "checks", tuple(sorted(CHECKS))) for name in raw)
+    return frozenset(_word(name, "checks", _CHECK_NAMES) for name in raw)
 
 
 def _instant(table: Mapping[str, object], key: str, inside: str = "") -> datetime | None:
@@ -297,6 +329,8 @@ def _parse_instant(value: object, field: str) -> datetime:
         raise _bad(
             field, "the time has no zone", "end it with Z for UTC, or with an offset as +01:00"
         )
+    if parsed.tzinfo is UTC:
+        return parsed
     try:
         return parsed.astimezone(UTC)
     except OverflowError:

@@ -38,6 +38,7 @@ class Binding:
     place: Place
     subdivision: str  # of the `holidays` package; "" = the country's own list
     rules: Rules
+    added: frozenset[date] = frozenset()  # holidays there that the package does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Schedule:
     by_rule: tuple[tuple[WindowRule, Openings], ...]  # acting
     by_place: tuple[Openings, ...]  # acting, parallel to `places`
     warning: tuple[tuple[WindowRule, Openings], ...]
+    computed_until_s: int  # what is open until then may be open longer
 
     def acting_on(self, day: date) -> tuple[WindowRule, ...]:
         """The acting rules in force on that day."""
@@ -74,15 +76,16 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
     everything: Intervals = (horizon(block),)
     by_rule: dict[str, tuple[WindowRule, Intervals]] = {}
     by_place: list[Openings] = []
-    computed: dict[tuple[str, str, str], Intervals] = {}
+    computed: dict[tuple[str, str, str, frozenset[date]], Intervals] = {}
     for binding in bindings:
         place = everything
         for rule in binding.rules.windows:
             if not (binding.place.zone or rule.zone):
                 continue
-            key = (rule.id, rule.zone or binding.place.zone, binding.subdivision)
+            where = (rule.zone or binding.place.zone, binding.subdivision)
+            key = (rule.id, *where, binding.added)
             if key not in computed:
-                computed[key] = open_intervals(rule, binding.place.zone, binding.subdivision, block)
+                computed[key] = open_intervals(rule, *where, block, binding.added)
                 _, before = by_rule.get(rule.id, (rule, everything))
                 by_rule[rule.id] = (rule, intersect(before, computed[key]))
             if rule.acts:
@@ -99,4 +102,5 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
         by_rule=tuple((rule, Openings(found)) for rule, found in acting),
         by_place=tuple(by_place),
         warning=tuple((rule, Openings(found)) for rule, found in by_rule.values() if not rule.acts),
+        computed_until_s=horizon(block)[1],
     )

@@ -14,6 +14,7 @@ from gateway.settings.kinds import Choice, FilePath, Many, Number, SocketPath, T
 from gateway.settings.names import GROUP, NAME, SENDER
 from gateway.settings.nested import KeyReference, KeySource, Named, Table, Tables
 from gateway.settings.parties import Brand, Issuer, Sender
+from gateway.settings.policy import Policy
 from gateway.settings.reading import Warned, about
 from gateway.settings.traffic import OperatorSettings, RouteSettings
 
@@ -169,6 +170,7 @@ class Settings:
     routes: tuple[RouteSettings, ...] = field(
         metadata=about("", Tables(Table(RouteSettings, checks.route), at_least=1))
     )
+    policy: Policy = field(default=Policy(), metadata=about("", Table(Policy)))
     ledger: Ledger = field(default=Ledger(), metadata=about("", Table(Ledger)))
     admin: Admin = field(default=Admin(), metadata=about("", Table(Admin, checks.admin)))
     warnings: tuple[Warned, ...] = ()
