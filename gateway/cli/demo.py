@@ -191,11 +191,9 @@ def _at_night() -> str:
     """One of the numbers in whose place a promotion is in quiet hours now."""
     from datetime import UTC, datetime
 
-    from gateway.policy.calendar import use_pinned_zones
     from gateway.policy.decide import Facts, Message, decide
     from gateway.policy.loader import load_rulebook
 
-    use_pinned_zones()
     book = load_rulebook(profile="law")
     now = datetime.now(UTC)
     for number in _NIGHT:

@@ -15,7 +15,7 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.dispatch import Dispatcher
-from gateway.daemon.guard import GuardedClock
+from gateway.daemon.guard import GuardedClock, require_plausible
 from gateway.daemon.inbound import Inbound
 from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
@@ -45,7 +45,6 @@ from gateway.ledger.entry import object_hash
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
-from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook
 from gateway.resources import config_directory
@@ -102,7 +101,6 @@ def open_gateway(
     Raises:
         AcuseError: configuration, storage or clock do not allow to start.
     """
-    use_pinned_zones()
     book = _rulebook(settings)
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
@@ -183,6 +181,7 @@ class _Ledger(NamedTuple):
 
 
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
+    require_plausible(clock.wall_ms())  # before the first file is made
     directory = settings.gateway.data_dir
     store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
     guarded = GuardedClock(clock, floor_ms=store.last_t_ms)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.errors import ConfigError
 from gateway.policy.book import Rulebook
-from gateway.policy.calendar import holiday_problem
+from gateway.policy.calendar import holiday_problem, use_pinned_zones
 from gateway.policy.hours import did_you_mean
 from gateway.policy.numbering import Numbering, load_numbering
 from gateway.policy.pack import read_pack
@@ -40,7 +40,8 @@ def load_rulebook(
 
     Without *directories* and *prefixes* those that came with Acuse. A jurisdiction may have several
     files, one per layer. *added_holidays*: ISO 8601 dates by jurisdiction, on which every rule
-    that closes on public holidays closes too.
+    that closes on public holidays closes too. From here on the zones of the pinned `tzdata`
+    decide in this process (`calendar.use_pinned_zones`): the book's versions say so.
 
     Raises:
         ConfigError: `problems` holds every finding; its `fields["setting"]` names file and rule.
@@ -51,6 +52,7 @@ def load_rulebook(
             hint=did_you_mean(profile, PROFILES),
             setting="gateway.profile",
         )
+    use_pinned_zones()
     findings = Findings()
     numbering = load_numbering(prefixes or config_directory() / "prefixes.csv")
     packs: dict[str, Pack] = {}
