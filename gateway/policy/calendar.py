@@ -250,7 +250,7 @@ def local_text(instant_s: float, zone: str) -> str:
     return _second_text(int(instant_s), zone)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8192)
 def _second_text(second: int, zone: str) -> str:
     # Every message of one second asks for the same few zones.
     return datetime.fromtimestamp(second, zone_named(zone)).isoformat()

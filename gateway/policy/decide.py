@@ -99,15 +99,7 @@ class Decision:
             "reason": self.reason,
             "rules": self.rules,
             "warnings": list(self.warnings),
-            "candidates": [
-                {
-                    "jurisdiction": candidate.jurisdiction,
-                    "zone": candidate.zone or None,
-                    "local_time": candidate.local_time or None,
-                    "open": candidate.open,
-                }
-                for candidate in self.candidates
-            ],
+            "candidates": self._candidates(),
             "versions": self.versions,
         }
         if self.caps:
@@ -115,6 +107,25 @@ class Decision:
         if self.waivers:
             answer["waivers"] = list(self.waivers)
         return answer
+
+    def _candidates(self) -> list[dict[str, object]]:
+        """`candidates` as JSON; many places share a zone, and bulk answers are made of little else."""
+        at_s = self.at_s
+        times: dict[str, str | None] = {"": None}
+        shown: list[dict[str, object]] = []
+        for place, openings in zip(self.schedule.places, self.schedule.by_place, strict=True):
+            zone = place.zone
+            if zone not in times:
+                times[zone] = local_text(at_s, zone)
+            shown.append(
+                {
+                    "jurisdiction": place.jurisdiction,
+                    "zone": zone or None,
+                    "local_time": times[zone],
+                    "open": openings.until(at_s) > 0,
+                }
+            )
+        return shown
 
     def as_entry(self) -> dict[str, object]:
         """The `decision` of a ledger entry (LEDGER section 2)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.errors import DataError
 from gateway.policy.calendar import zone_named
+from gateway.policy.grounds import findings
 from gateway.policy.hours import did_you_mean
 from gateway.policy.rules import (
     DAY_NAMES,
@@ -33,11 +34,24 @@ _CATEGORY: Final = {
 }
 _REASON: Final = {
     "quiet_hours": "it may not be sent at this hour, and waiting does not help",
+    "cap": "it would be one too many, and waiting does not help",
     "opted_out": "the recipient has opted out",
+    "consent_missing": "the recipient has not consented to it",
+    "double_opt_in_required": "the recipient's consent was not confirmed by a double opt-in",
+    "optout_missing": "the text does not say how to opt out",
+    "company_info_missing": "the text does not give the company's address and contact",
+    "brand_missing": "the text does not say from whom it is",
+    "prohibited_content": "its subject is prohibited",
+    "age_gate": "its subject is for adults, and the recipient's age was not verified",
+    "sender_unregistered": "it may not carry this sender there",
+    "carrier_policy": "the operators there do not carry it",
+    "court_lookalike": "it looks like a document of a court",
     "location_ambiguous": (
         "the recipient's place is not known well enough; state a location, best a verified one"
     ),
     "expired_before_window": "its validity ends before it may be sent",
+    "registry": "the recipient is listed in a do-not-contact registry",
+    "invalid_number": "there can be no such number",
 }
 #: More candidate places than this are counted, not listed.
 _MAX_LISTED: Final = 4
@@ -46,13 +60,16 @@ _MAX_LISTED: Final = 4
 def paragraph(decision: Decision) -> str:
     """The decision as a few sentences: what, when, where, by which rules and what they rest on."""
     what = _CATEGORY[decision.message.category]
-    sentences = [_verdict(decision, what), _where(decision)]
+    sentences = [_verdict(decision, what)]
+    if decision.reason != "invalid_number":
+        sentences.append(_where(decision))
     sentences += [
         f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {_summary(rule)}. {_source(rule)}"
         for rule in decision.grounds
     ]
     if not decision.grounds and decision.action == "release":
         sentences.append("No rule on file limits it there.")
+    sentences += findings(decision)
     sentences += [f"Note: {warning}." for warning in decision.warnings]
     versions = decision.versions
     sentences.append(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.policy.rules import CATEGORIES
+from tests.bench import policy
 from tests.bench.__main__ import HEADER, about, line, print_profile, summary
 from tests.bench.load import ceiling, measure
 
@@ -27,3 +29,14 @@ def test_a_profile_names_the_rooms_of_the_hot_path(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     for name in ("gateway/ledger/store.py", "gateway/daemon/receipts.py", "gateway/smpp/codec.py"):
         assert name in shown
+
+
+def test_the_figures_of_policy_are_complete() -> None:
+    figures = policy.measure(lines=120, runs=1)
+    assert set(figures["decision_us"]) == {*CATEGORIES, "all"}
+    assert all(us > 0 for us in figures["decision_us"].values())
+    assert figures["packs"] >= 6
+    assert figures["load_mib"] > 1
+    shown = policy.table(figures)
+    assert "promotional" in shown
+    assert max(map(len, shown.splitlines())) <= 100

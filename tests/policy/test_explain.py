@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -127,7 +126,7 @@ def test_a_number_that_nobody_can_have_is_refused_and_said_why(
     assert says in str(answer["warnings"])
     assert answer["versions"] == book.versions
     told = paragraph(judge(book, asked(to=number, category="otp")))
-    assert told.startswith("Refuse a one-time password: nobody can have this number. ")
+    assert told.startswith("Refuse a one-time password: there can be no such number. ")
 
 
 def test_a_mistake_elsewhere_is_an_error_also_when_the_number_cannot_be(book: Rulebook) -> None:
@@ -264,7 +263,7 @@ def test_one_bad_line_is_an_error_for_that_line_and_the_rest_goes_on(book: Ruleb
         '{"to":"+33639981234"',
         "",
         "   \n",
-        json.dumps(asked(to="+3363998")),
+        json.dumps(asked(to="0639981234")),
         "[1]",
         "[" * 100_000,
         "1" * 5000,
@@ -287,19 +286,3 @@ def test_every_answer_is_one_line_that_can_be_written_as_utf_8(book: Rulebook) -
     for line in explain_lines(book, [*lines, json.dumps(asked(category="\udc00\n"))]):
         assert "\n" not in line
         line.encode("utf-8")
-
-
-def test_lines_are_answered_by_the_ten_thousand_a_second_after_warm_up(book: Rulebook) -> None:
-    # An idle core answers 40,000; the bound is low so that a busy machine does not fail the test.
-    lines = [
-        json.dumps(asked(to=to, now=f"2026-11-24T{hour:02d}:30:00Z", brand="acme", text="…"))
-        for to in ("+33639981234", "+34600111222", "+13055550123", "+447700900123")
-        for hour in range(24)
-    ] * 10
-    list(explain_lines(book, lines))
-    best = 0.0
-    for _ in range(3):
-        started = time.process_time()
-        assert sum(1 for _ in explain_lines(book, lines)) == len(lines)
-        best = max(best, len(lines) / (time.process_time() - started))
-    assert best > 10_000
