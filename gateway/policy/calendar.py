@@ -247,10 +247,22 @@ class Openings:
 
 def local_text(instant_s: float, zone: str) -> str:
     """Wall time of the zone with its offset, whole seconds: `2026-11-28T21:59:59+01:00`."""
-    return _second_text(int(instant_s), zone)
+    second = int(instant_s)
+    for start, end, offset in offsets(zone, second // BLOCK_S):
+        if start <= second < end:
+            days, of_day = divmod(second + offset, DAY_S)
+            minutes, seconds = divmod(of_day, 60)
+            date_text, ahead = _date_text(days), _offset_text(offset)
+            return f"{date_text}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{ahead}"
+    raise AssertionError("a block covers its own instants")
 
 
-@lru_cache(maxsize=8192)
-def _second_text(second: int, zone: str) -> str:
-    # Every message of one second asks for the same few zones.
-    return datetime.fromtimestamp(second, zone_named(zone)).isoformat()
+@lru_cache(maxsize=512)
+def _date_text(days: int) -> str:
+    return (_EPOCH_DAY + timedelta(days=days)).isoformat()
+
+
+@lru_cache(maxsize=64)
+def _offset_text(offset: int) -> str:
+    minutes = abs(offset) // 60
+    return f"{'-' if offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"

@@ -109,7 +109,7 @@ class Decision:
         return answer
 
     def _candidates(self) -> list[dict[str, object]]:
-        """`candidates` as JSON; many places share a zone, and bulk answers are made of little else."""
+        """`candidates` as JSON; many places share a zone."""
         at_s = self.at_s
         times: dict[str, str | None] = {"": None}
         shown: list[dict[str, object]] = []

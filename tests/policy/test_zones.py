@@ -134,6 +134,12 @@ def test_any_zone_on_any_day_under_any_hours(
     agree(rule, zone, start, closed, 36)
 
 
+@given(zone=st.sampled_from(ZONES), instant=st.integers(946_684_800, 4_097_174_399))
+@settings(deadline=None, max_examples=300)
+def test_the_wall_clock_is_told_as_the_zone_itself_tells_it(zone: str, instant: int) -> None:
+    assert local_text(instant, zone) == datetime.fromtimestamp(instant, ZoneInfo(zone)).isoformat()
+
+
 def _is_french_holiday(day: date) -> bool:
     import holidays
 
