@@ -8,20 +8,22 @@ the bundle verify, and the bundle with one byte changed does not.
 from __future__ import annotations
 
 import tempfile
+import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.client import Client
-from gateway.cli.demostage import Stage, acuse_command
+from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
 from gateway.errors import StorageError, TryAgain
 
-#: Fictitious numbers; it is always night, or Sunday, for a promotion in one of these places.
-_NIGHT = ("+16715550123", "+33639981234", "+12125550123")
+#: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
+_NIGHT = ("+167155501", "+336399811", "+121255501")
+_PROMOTION = "Acme: -20 % hasta el domingo. Baja: acme.example/b"
 _OPTED_OUT = "+34600111333"
 _PATIENCE_S = 40.0
 _POLL_S = 0.1
@@ -37,6 +39,7 @@ class Case:
     text: str = "Su factura 2026/117 vence el 30 de noviembre."
     category: str = "legal_notice"
     means: str = ""
+    first: str = ""  # the state in which it must have been taken; "" = any
 
 
 def _cases(night: str) -> list[Case]:
@@ -64,19 +67,36 @@ def _cases(night: str) -> list[Case]:
         Case("unknown", "+34600111930", "unknown", means="no answer: not sent again by itself"),
         Case(
             "held",
-            night,
+            f"{night}23",
             "held",
-            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            text=_PROMOTION,
             category="promotional",
             means="quiet hours at the recipient's place",
+            first="held",
         ),
         Case(
             "refused",
             _OPTED_OUT,
             "refused",
-            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            text=_PROMOTION,
             category="promotional",
             means="the person opted out",
+            first="refused",
+        ),
+        Case(
+            "stopped",
+            f"{night[:-1]}{REPLIES_STOP}",
+            "refused",
+            text=_PROMOTION,
+            category="promotional",
+            means="was held; then the person wrote STOP",
+            first="held",
+        ),
+        Case(
+            "answered",
+            f"{night[:-1]}{REPLIES_STOP}",
+            "delivered",
+            means="a notice may come at night",
         ),
     ]
 
@@ -156,7 +176,8 @@ def _make_place(directory: Path | None) -> Path:
 
 def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
     client.call("optout.add", {"to": _OPTED_OUT, "source": "STOP"})
-    cases = _cases(_at_night())
+    night, citations = _at_night()
+    cases = _cases(night)
     narrator.step("messages", f"{len(cases)} submitted; each answer came after its fsync")
     taken = []
     for case in cases:
@@ -167,15 +188,20 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
             "category": case.category,
             "text": case.text,
         }
-        taken.append((case, client.call("submit", request)))
+        answer = client.call("submit", request)
+        right = answer["state"] == (case.first or answer["state"])
+        taken.append((case if right else replace(case, state=case.first), answer))
     shown = []
     for case, answer in taken:
         record = _await_state(client, answer["submission_id"], case.state)
         means = case.means
         if record["state"] == "held":
             until = record["decision"]["until"]
-            means = f"until {until}, {', '.join(record['decision']['rules'])}"
+            means = f"until {until}"
         narrator.message(case, record["state"], means)
+        if record["state"] == "held":
+            for rule in record["decision"]["rules"]:
+                narrator.cite(rule, citations[rule])
         shown.append(
             {
                 "submission_id": answer["submission_id"],
@@ -187,19 +213,20 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
     return shown
 
 
-def _at_night() -> str:
-    """One of the numbers in whose place a promotion is in quiet hours now."""
+def _at_night() -> tuple[str, dict[str, str]]:
+    """One of the places where a promotion is in quiet hours now, and what each rule rests on."""
     from datetime import UTC, datetime
 
     from gateway.policy.decide import Facts, Message, decide
     from gateway.policy.loader import load_rulebook
 
     book = load_rulebook(profile="law")
-    now = datetime.now(UTC)
-    for number in _NIGHT:
-        if decide(book, Message(to=number, category="promotional"), Facts(), now).action == "hold":
-            return number
-    return _NIGHT[0]
+    cites = {rule.id: rule.cite for pack in book.packs.values() for rule in pack.rules.every()}
+    now, checks = datetime.now(UTC), frozenset({"windows"})
+    for place in _NIGHT:
+        if decide(book, Message(f"{place}23"), Facts(), now, checks).action == "hold":
+            return place, cites
+    return _NIGHT[0], cites
 
 
 def _await_state(client: Client, submission_id: str, state: str) -> dict[str, Any]:
@@ -267,6 +294,11 @@ class Narrator:
         self._say(
             f"     {case.name:<11} {case.to:<13} {coloured_cell(f'{state:<11}')} {means}{right}"
         )
+
+    def cite(self, rule: str, source: str) -> None:
+        """Why: a rule and what it rests on."""
+        for line in textwrap.wrap(f"{rule}: {source}", 68):
+            self._say(f"{'':<11} {line}")
 
     def ending(self, stage: Stage, *, ok: bool, keep: bool) -> None:
         """What there is to look at now, and the commands for it."""

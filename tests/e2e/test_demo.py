@@ -17,6 +17,8 @@ EXPECTED = {
     "unknown": "unknown",
     "held": "held",
     "refused": "refused",
+    "stopped": "refused",
+    "answered": "delivered",
 }
 
 
