@@ -226,10 +226,10 @@ BEHAVIOURS: Final = (
         answers.GenericNackForSubmit,
     ),
 )
-#: What recipients do; no operator's habit, so it has no number.
+#: What recipients do; no operator's habit, so it has no number of the guide.
 PEOPLE: Final = (
     Behaviour(
-        "replies-stop", "", "the recipient answers each message with STOP", people.RepliesStop
+        "replies-stop", "MO", "the recipient answers each message with STOP", people.RepliesStop
     ),
 )
 _BY_NAME: Final = {behaviour.name: behaviour for behaviour in (*BEHAVIOURS, *PEOPLE)}
