@@ -44,7 +44,7 @@ from gateway.ledger.rows import State
 from gateway.ledger.store import Store
 from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.keywords import load_keywords
-from gateway.policy.loader import load_rulebook
+from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
 
@@ -100,7 +100,11 @@ def open_gateway(
         AcuseError: configuration, storage or clock do not allow to start.
     """
     use_pinned_zones()
-    book = load_rulebook(profile=cast("Profile", settings.gateway.profile))
+    book = load_rulebook(
+        (shipped_packs(), *settings.policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=settings.policy.overlays,
+    )
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
     store, vault = ledger.store, ledger.vault

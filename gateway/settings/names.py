@@ -36,6 +36,7 @@ SENDER = Text(
 )
 PREFIX = Text("number prefix", r"\+\d{0,15}", 'a country code or more, as in "+34" or "+346"')
 URI = Text("web address", r"https?://\S+", "it begins with https://", empty=True)
+OVERLAY = Text("name of an overlay", r"[a-z]+(-[a-z]+)*", "small letters, as us-conservative")
 GROUP = Text("group of the system", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", "as in /etc/group")
 
 
