@@ -96,8 +96,9 @@ def read_packs(
         layers: dict[tuple[str, Layer, str], str] = {}
         for path in _files(directory, loaded.findings):
             content = _content(path, loaded.findings)
-            read = read_pack(path.name, _table(path, content, loaded.findings), loaded.findings)
-            if read is None:
+            raw = _table(path, content, loaded.findings)
+            read = None if raw is None else read_pack(path.name, raw, loaded.findings)
+            if content is None or read is None:
                 continue
             _check_one_file_a_layer(read, path.name, layers, loaded.findings)
             if read.overlay:
@@ -143,7 +144,7 @@ def _files(directory: Path, findings: Findings) -> list[Path]:
     return sorted(directory.glob("*.toml"))
 
 
-def _content(path: Path, findings: Findings) -> bytes:
+def _content(path: Path, findings: Findings) -> bytes | None:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -151,19 +152,21 @@ def _content(path: Path, findings: Findings) -> bytes:
         findings.add(
             path.name, "", f"cannot be read: {error.strerror}", hint=_PERMISSIONS, unreadable=True
         )
-        return b""
+        return None
     if len(content) > _MAX_FILE_BYTES:
         findings.add(path.name, "", "larger than 1 MB", hint="is it a rule pack?", unreadable=True)
-        return b""
+        return None
     return content
 
 
-def _table(path: Path, content: bytes, findings: Findings) -> dict[str, object]:
+def _table(path: Path, content: bytes | None, findings: Findings) -> dict[str, object] | None:
+    if content is None:
+        return None
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         findings.add(path.name, "", f"not TOML: {error}", hint="mend the line it names")
-        return {}
+        return None
 
 
 def _joined(one: Pack | None, other: Pack) -> Pack:

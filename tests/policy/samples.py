@@ -121,3 +121,25 @@ def write_packs(directory: Path, **packs: str) -> Path:
     for name, text in packs.items():
         (directory / f"{name}.toml").write_text(text, "utf-8")
     return directory
+
+
+def table(of: str, name: str, applies: str = '["promotional"]', /, **changes: str) -> str:
+    """A table of any kind; changes add or replace keys."""
+    return rule(name, days="", open="", close="", applies=applies, **changes).replace(
+        "[[window]]", f"[[{of}]]"
+    )
+
+
+def waiver(name: str = "ES-W", **changes: str) -> str:
+    """A `[[waiver]]` of ES-QH; changes replace keys, "" drops them."""
+    keys = {
+        "id": f'"{name}"',
+        "rule": '"ES-QH"',
+        "applies": '["promotional"]',
+        "reason": '"agreed with the authority"',
+        "author": '"M. Ruiz"',
+        "effective": "2026-01-01",
+        "expires": "2027-01-01",
+    }
+    lines = [f"{key} = {value}" for key, value in (keys | changes).items() if value]
+    return "\n[[waiver]]\n" + "\n".join(lines) + "\n"
