@@ -40,6 +40,9 @@ legal_name = "ACME Demo SA"
 tax_id = "A00000000"
 address = "Calle Ficticia 1, 28000 Madrid"
 senders = ["ACME"]
+
+[senders.ACME]
+registered_in = ["ES"]
 {operators}
 [[routes]]
 to = ["+33"]

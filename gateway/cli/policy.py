@@ -6,7 +6,9 @@ import json
 import os
 import sys
 import textwrap
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from importlib import resources
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import click
@@ -14,14 +16,16 @@ import click
 from gateway.cli.command import DEFAULT_CONFIG, command, group
 from gateway.cli.output import plain, print_json, say, width_of_terminal
 from gateway.cli.root import root
-from gateway.errors import DataError
+from gateway.cli.words import CATEGORIES
+from gateway.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.cli.command import Run
     from gateway.policy.book import Rulebook
-    from gateway.policy.rules import Profile
+    from gateway.policy.check import Finding
+    from gateway.policy.rules import Category, Profile
 
 policy = group(root, "policy", "Explain decisions and list the rules, with their sources.")
 
@@ -109,39 +113,53 @@ def _request(file: IO[bytes]) -> object:
 
 
 def _book(run: Run) -> Rulebook:
-    from gateway.policy.loader import load_rulebook
+    from gateway.policy.loader import load_rulebook, shipped_packs
 
+    if not _configured(run):
+        return load_rulebook()
+    settings = run.settings(secrets=False)
+    return load_rulebook(
+        (shipped_packs(), *settings.policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=settings.policy.overlays,
+        added_holidays=settings.policy.added_holidays,
+    )
+
+
+def _configured(run: Run) -> bool:
+    """Whether somebody named a configuration, or the usual one is there."""
     explicit = run.config is not None or bool(os.environ.get("ACUSE_CONFIG"))
-    if explicit or os.access(DEFAULT_CONFIG, os.R_OK):
-        settings = run.settings(secrets=False)
-        profile = cast("Profile", settings.gateway.profile)
-        return load_rulebook(profile=profile, added_holidays=settings.policy.added_holidays)
-    return load_rulebook()
+    return explicit or os.access(DEFAULT_CONFIG, os.R_OK)
 
 
 @command(
     policy,
     "list",
-    example="acuse policy list FR\nacuse policy list +13105550123 --json",
+    example="acuse policy list FR\nacuse policy list +13105550123 --category promotional --json",
     needs="config",
 )
 @click.argument("where", metavar="[NUMBER|JURISDICTION]", required=False)
-def list_(run: Run, where: str | None) -> int:
+@click.option("--category", type=click.Choice(CATEGORIES), help="Only what is about such messages.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Of that day.")
+def list_(run: Run, where: str | None, category: Category | None, at: datetime | None) -> int:
     """List the rules in force today, with their sources.
 
-    For a recipient's number or a jurisdiction (FR, US-FL); by default for all there are.
+    For a recipient's number or a jurisdiction (FR, US-FL); by default for all there are. Waivers
+    stand at the end.
     """
-    from gateway.policy.prose import rules_in_force
+    from gateway.policy.listing import rules_in_force
 
     book = _book(run)
-    now = datetime.now(UTC)
+    day = (at or datetime.now(UTC)).date()
     found: dict[object, dict[str, object]] = {}
     for place in [where] if where is not None else sorted(book.packs):
-        for rule in rules_in_force(book, place, now):
+        for rule in rules_in_force(book, place, day, category):
             found.setdefault(rule["id"], rule)
     for rule in found.values():
         if run.as_json:
             print_json(rule)
+        elif rule["kind"] == "waiver":
+            _print_waiver(rule)
         else:
             _print_rule(rule)
     if not found:
@@ -150,26 +168,103 @@ def list_(run: Run, where: str | None) -> int:
 
 
 def _print_rule(rule: dict[str, object]) -> None:
-    applies = rule.get("applies")
-    categories = ", ".join(map(str, applies)) if isinstance(applies, list) else ""
-    click.echo(
-        f"{click.style(plain(rule['id']), bold=True)}  {plain(rule['jurisdiction'])}, "
-        f"{plain(rule['layer'])}, confidence {plain(rule['confidence'])}"
-    )
-    _print_wrapped(f"{plain(rule['summary'])}; for {categories}", "    ")
+    about = [plain(rule["layer"]), f"confidence {plain(rule['confidence'])}"]
+    if plain(rule["jurisdiction"])[:1].isupper():  # others are packs that are inherited
+        about.insert(0, plain(rule["jurisdiction"]))
+    if rule["profile"] == "seed":
+        about.append("seed profile")
+    click.echo(f"{click.style(plain(rule['id']), bold=True)}  {', '.join(about)}")
+    _print_wrapped(plain(rule["summary"]), "    ")
+    _print_wrapped(f"for {_categories(rule)}; {_in_force(rule)}", "    ")
     _print_wrapped(plain(rule["cite"]), "    ")
     if rule.get("url"):
         click.echo(f"    {plain(rule['url'])}")
 
 
-def _print_wrapped(text: str, indent: str = "") -> None:
+def _print_waiver(waiver: dict[str, object]) -> None:
+    click.echo(f"{click.style(plain(waiver['id']), bold=True)}  waiver")
+    _print_wrapped(plain(waiver["summary"]), "    ")
+    _print_wrapped(f"for {_categories(waiver)}; {_in_force(waiver)}", "    ")
+
+
+def _categories(rule: dict[str, object]) -> str:
+    applies = rule["applies"]
+    assert isinstance(applies, list)
+    every = len(applies) == len(CATEGORIES)
+    return "every category" if every else ", ".join(map(str, applies))
+
+
+def _in_force(rule: dict[str, object]) -> str:
+    until = f" until before {rule['expires']}" if rule["expires"] else ""
+    return f"since {rule['effective']}{until}"
+
+
+@command(
+    policy,
+    "check",
+    example="acuse policy check\nacuse policy check ./packs --json",
+    needs="config",
+)
+@click.argument("directories", metavar="[DIR]…", nargs=-1, type=click.Path(path_type=Path))
+def check(run: Run, directories: tuple[Path, ...]) -> int:
+    """Say what is wrong with the rule packs, or old, or worth knowing.
+
+    Of the shipped ones, the configured ones and those in DIR; a DIR with a default.toml of its own
+    stands in for the shipped ones. Ends with 1 when there is an error, 78 when a file cannot be
+    read.
+    """
+    from gateway.policy.check import check_packs
+
+    today = datetime.now(UTC).date()
+    overlays: tuple[str, ...] = ()
+    if _configured(run):
+        configured = run.settings(secrets=False).policy
+        directories, overlays = (*configured.packs, *directories), configured.overlays
+    found, unreadable = check_packs(directories, overlays, today, zone_rules_seen_on(today))
+    for finding in found:
+        if run.as_json:
+            print_json(finding.as_dict())
+        else:
+            _print_finding(finding)
+    levels = [finding.level for finding in found]
+    counts = ", ".join(f"{levels.count(level)} {level}s" for level in ("error", "warning", "note"))
+    say(counts)
+    if unreadable:
+        return ConfigError.exit_code
+    return 1 if "error" in levels else 0
+
+
+def _print_finding(finding: Finding) -> None:
+    colour = {"error": "red", "warning": "yellow", "note": "cyan"}[finding.level]
+    where = f"{finding.file}: {finding.rule}" if finding.rule else finding.file
+    click.echo(f"{click.style(f'{finding.level:<8}', fg=colour)} {plain(where)}")
+    _print_wrapped(plain(finding.message), "    ")
+    if finding.hint:
+        _print_wrapped(plain(finding.hint), "    hint: ", "          ")
+
+
+def zone_rules_seen_on(today: date) -> date:
+    """A day on which the pinned zone rules were certainly there already.
+
+    They carry no date: the day their files were installed, or the end of the year of their version.
+    """
+    from gateway.policy.calendar import data_versions
+
+    year = int(data_versions()["tzdata"][:4])
+    files = resources.files("tzdata").joinpath("zoneinfo", "tzdata.zi")
+    with resources.as_file(files) as path:
+        installed = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    return min(today, installed, date(year, 12, 31))
+
+
+def _print_wrapped(text: str, indent: str = "", following: str | None = None) -> None:
     width = min(width_of_terminal() or 80, 100)
     click.echo(
         textwrap.fill(
             text,
             width,
             initial_indent=indent,
-            subsequent_indent=indent,
+            subsequent_indent=indent if following is None else following,
             break_long_words=False,
             break_on_hyphens=False,
         )

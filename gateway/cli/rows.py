@@ -29,7 +29,10 @@ KEYS = (
     "valid_for",
     "location",
     "urgent",
+    "age_verified",
+    "third_party_collector",
 )
+_FLAGS = ("urgent", "age_verified", "third_party_collector")
 #: A quoted CSV field may have line breaks, but one that spans more than this was never closed.
 MAX_RECORD_LINES = 200
 _UNCLOSED = "a quote is opened and never closed"
@@ -107,7 +110,7 @@ def _checked(value: dict[str, object]) -> dict[str, object]:
             raise Bad(f"{key!r} is not a key; {_nearest(key)}", key)
         if item is None:
             continue
-        wanted: type = {"urgent": bool, "location": dict}.get(key, str)
+        wanted: type = bool if key in _FLAGS else dict if key == "location" else str
         if not isinstance(item, wanted):
             words = {bool: "true or false", dict: "an object", str: "text"}[wanted]
             raise Bad(f"{key}: must be {words}", key)
@@ -236,8 +239,8 @@ def _from_cells(header: list[str], cells: list[str]) -> dict[str, object]:
     for key, cell in zip(header, cells, strict=True):
         if not cell:
             continue
-        if key == "urgent":
-            args[key] = _flag(cell)
+        if key in _FLAGS:
+            args[key] = _flag(cell, key)
         elif key == "location":
             args[key] = _location(cell)
         else:
@@ -245,13 +248,13 @@ def _from_cells(header: list[str], cells: list[str]) -> dict[str, object]:
     return _complete(args)
 
 
-def _flag(cell: str) -> bool:
+def _flag(cell: str, key: str) -> bool:
     word = cell.strip().lower()
     if word in ("true", "yes", "1"):
         return True
     if word in ("false", "no", "0"):
         return False
-    raise Bad(f"urgent: {cell!r} is neither true nor false", "urgent")
+    raise Bad(f"{key}: {cell!r} is neither true nor false", key)
 
 
 def _location(cell: str) -> dict[str, object]:

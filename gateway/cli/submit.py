@@ -53,6 +53,15 @@ if TYPE_CHECKING:
 @click.option("--location", metavar="JSON", help="Where the recipient is, as far as known.")
 @click.option("--urgent", is_flag=True, default=None, help="Declare it urgent in law.")
 @click.option(
+    "--age-verified", is_flag=True, default=None, help="The recipient's age was verified."
+)
+@click.option(
+    "--third-party-collector",
+    is_flag=True,
+    default=None,
+    help="The claim is made for another creditor.",
+)
+@click.option(
     "--batch", metavar="FILE", help="Submit every line of a .csv or .jsonl file; - is stdin."
 )
 @click.option(

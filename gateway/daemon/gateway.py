@@ -46,7 +46,7 @@ from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
 from gateway.policy.keywords import load_keywords
-from gateway.policy.loader import load_rulebook
+from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.resources import config_directory
 from gateway.smpp.dialect import load_dialect
 
@@ -156,9 +156,12 @@ def open_gateway(
 
 
 def _rulebook(settings: Settings) -> Rulebook:
+    policy = settings.policy
     return load_rulebook(
-        profile=cast("Profile", settings.gateway.profile),
-        added_holidays=settings.policy.added_holidays,
+        (shipped_packs(), *policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=policy.overlays,
+        added_holidays=policy.added_holidays,
     )
 
 

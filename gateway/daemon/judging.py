@@ -55,8 +55,12 @@ class Judging:
             sender=request.sender,
             text=request.text,
             urgent=request.urgent,
+            third_party_collector=request.third_party_collector,
+            age_verified=request.age_verified,
             valid_until=None if row.expires_ms is None else to_datetime(row.expires_ms),
             windows=self._parties.windows(row.brand),
+            identity=self._parties.identity(row.brand),
+            sender_facts=self._parties.sender_facts(request.sender),
         )
 
     def _facts(self, work: Work) -> Facts:

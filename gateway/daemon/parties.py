@@ -4,16 +4,18 @@ and the hashes by which entries are bound to them (LEDGER section 2).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gateway.ledger import canonical
 from gateway.ledger.entry import object_hash
+from gateway.policy.facts import Identity, SenderFacts
 from gateway.policy.request import brand_windows
+from gateway.policy.senders import kind_of
 
 if TYPE_CHECKING:
     from gateway.ledger.store import Store
-    from gateway.policy.rules import WindowRule
-    from gateway.settings import Settings
+    from gateway.policy.rules import SenderKind, WindowRule
+    from gateway.settings import Brand, Sender, Settings
 
 #: Pairs of brand and sender remembered; a customer has tens of them.
 _SENDERS_LIMIT = 10_000
@@ -30,6 +32,8 @@ class Parties:
             name: brand_windows([window.as_dict() for window in brand.windows])
             for name, brand in settings.brands.items()
         }
+        self._identities = {name: identity_of(brand) for name, brand in settings.brands.items()}
+        self._registered = {name: sender_of(each) for name, each in settings.senders.items()}
         issuer = settings.issuer
         self.issuer_hash = self._keep(
             {
@@ -76,7 +80,38 @@ class Parties:
         """A brand's own hours."""
         return self._windows.get(brand, ())
 
+    def identity(self, brand: str) -> Identity | None:
+        """How a brand shows who it is; None for a name that is not configured."""
+        return self._identities.get(brand)
+
+    def sender_facts(self, sender: str) -> SenderFacts | None:
+        """What the configuration says of a sender; None if nothing."""
+        return self._registered.get(sender)
+
     def _keep(self, party: dict[str, str]) -> str:
         digest = object_hash(party)
         self._store.put_party(digest, canonical.encode(party).decode())
         return digest
+
+
+def identity_of(brand: Brand) -> Identity:
+    """How a configured brand shows who it is, and how one leaves it."""
+    return Identity(
+        name=brand.name,
+        prefix=brand.prefix,
+        legal_name=brand.legal_name,
+        address=brand.address,
+        contact=brand.contact,
+        info_url=brand.info_url,
+        opt_out_url=brand.opt_out_url,
+    )
+
+
+def sender_of(sender: Sender) -> SenderFacts:
+    """What the configuration says of a sender. Toll-free numbers show it, whatever is declared."""
+    seen = kind_of(sender.name)
+    return SenderFacts(
+        kind=seen if seen == "toll_free" else cast("SenderKind", sender.kind),
+        registered_in=frozenset(sender.registered_in),
+        receives=bool(sender.receives),
+    )

@@ -32,6 +32,8 @@ _ARGUMENTS = frozenset(
         "valid_for",
         "location",
         "urgent",
+        "age_verified",
+        "third_party_collector",
         "priority",
     }
 )
@@ -82,6 +84,8 @@ class SubmissionReader:
             campaign=_text(args, "campaign"),
             location=_location(args.get("location")),
             urgent=_flag(args, "urgent"),
+            age_verified=_flag(args, "age_verified"),
+            third_party_collector=_flag(args, "third_party_collector"),
             valid_for_s=_duration(args.get("valid_for"), "valid_for"),
             priority=_priority(args.get("priority")),
         )

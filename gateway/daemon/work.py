@@ -46,6 +46,8 @@ class Request:
     campaign: str | None = None
     location: dict[str, str] | None = None
     urgent: bool = False
+    age_verified: bool = False
+    third_party_collector: bool = False
     not_before_ms: int | None = None
     valid_for_s: int | None = None
     priority: int = 0

@@ -74,7 +74,7 @@ class Rulebook:
         return found
 
     def chain(self, jurisdiction: str) -> tuple[Pack, ...]:
-        """The packs that rule there, nearest first; the default pack where there is none."""
+        """The packs that rule there, nearest first; the default pack's where there is none."""
         found: list[Pack] = []
         waiting = [jurisdiction]
         while waiting:
@@ -88,7 +88,7 @@ class Rulebook:
                 waiting.append(self.areas[name])
             elif "-" in name:
                 waiting.append(name.partition("-")[0])
-        return tuple(found) or (self.packs[DEFAULT],)
+        return tuple(found) if found else self.chain(DEFAULT)
 
     def subdivision(self, jurisdiction: str) -> str:
         """The jurisdiction's own list of holidays in the `holidays` package; "" = none."""

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from gateway.policy.rulereader import FILE_LAYERS, RuleReader
-from gateway.policy.rules import PROFILES, Layer, Pack, Profile, Rules
+from gateway.policy.rulereader import FILE_LAYERS, Common, RuleReader
+from gateway.policy.rules import PROFILES, SHARED, Layer, Pack, Profile, Rule, Rules, Waiver
+from gateway.policy.sanity import impossible
 from gateway.policy.table import Findings, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_R = TypeVar("_R")
-_JURISDICTION: Final = re.compile(r"default|[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_R = TypeVar("_R", bound=Rule | Waiver)
+_PLACE: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
-def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pack, Layer] | None:
-    """The pack of one file and its layer; None when it has no usable `[ruleset]`."""
+@dataclass(frozen=True, slots=True)
+class FileOfRules:
+    """One file: its pack, its layer, and the overlay it belongs to ("" = always loaded)."""
+
+    pack: Pack
+    layer: Layer
+    overlay: str
+
+
+def read_pack(file: str, raw: dict[str, object], findings: Findings) -> FileOfRules | None:
+    """What one file says; None when it has no usable `[ruleset]`."""
     if not raw:
         findings.add(file, "ruleset", "is missing", hint="begin the file with [ruleset]")
         return None
     top = Table(file, "", raw, findings)
     head = Table(file, "ruleset", top.value("ruleset"), findings)
     jurisdiction = head.text("jurisdiction")
-    if jurisdiction and not _JURISDICTION.fullmatch(jurisdiction):
+    if jurisdiction and not (_PLACE.fullmatch(jurisdiction) or SHARED.fullmatch(jurisdiction)):
         head.problem(
-            "jurisdiction", f"{jurisdiction!r} is none", hint="use ISO 3166, as ES or US-FL"
+            "jurisdiction",
+            f"{jurisdiction!r} is none",
+            hint="use ISO 3166, as ES or US-FL, or a word as house for a pack others inherit",
         )
     layer = head.word("layer", FILE_LAYERS)
     profile: Profile = head.word("profile", PROFILES, "law")
@@ -36,11 +49,15 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pa
     if parents is not None and not _is_texts(parents):
         head.problem("parents", "must be a list of jurisdictions", hint='write parents = ["US"]')
         parents = None
+    overlay = head.text("overlay", default="")
+    if overlay and not SHARED.fullmatch(overlay):
+        head.problem("overlay", f"{overlay!r} is no name", hint="small letters, as us-conservative")
+    reviewed = head.day("reviewed", required=False)
     head.end()
-    reader = RuleReader(jurisdiction, layer, profile, findings)
+    reader = RuleReader(Common(jurisdiction, layer, profile, reviewed), findings)
 
     def read(key: str, one: Callable[[Table], _R]) -> tuple[_R, ...]:
-        return tuple(map(one, _tables(top, key, findings)))
+        return tuple(_sensible(table, one, findings) for table in _tables(top, key, findings))
 
     rules = Rules(
         windows=read("window", reader.window),
@@ -65,7 +82,17 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> tuple[Pa
         waivers=waivers,
         areas=areas,
     )
-    return pack, layer
+    return FileOfRules(pack, layer, overlay)
+
+
+def _sensible(table: Table, read: Callable[[Table], _R], findings: Findings) -> _R:
+    """The rule, with what cannot be meant noted if every key of it is well."""
+    before = len(findings.problems)
+    rule = read(table)
+    if isinstance(rule, Rule) and len(findings.problems) == before:
+        for key, what, hint in impossible(rule):
+            table.problem(key, what, hint=hint)
+    return rule
 
 
 def _is_texts(value: object) -> bool:
@@ -95,7 +122,7 @@ def _areas(top: Table) -> dict[str, str]:
         return {}
     areas: dict[str, str] = {}
     for area, subdivision in Table(top.file, "areas", value, Findings()).raw.items():
-        if _JURISDICTION.fullmatch(area) and isinstance(subdivision, str) and subdivision:
+        if _PLACE.fullmatch(area) and isinstance(subdivision, str) and subdivision:
             areas[area] = subdivision
         else:
             top.problem(

@@ -1,28 +1,17 @@
-"""Rules and decisions told to a person, with their sources."""
+"""Decisions told to a person, with their sources."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import DataError
 from gateway.policy.calendar import zone_named
 from gateway.policy.grounds import findings
-from gateway.policy.hours import did_you_mean
-from gateway.policy.rules import (
-    DAY_NAMES,
-    DEFAULT,
-    LAYERS,
-    OptOutRule,
-    Rule,
-    WindowRule,
-    hours_text,
-)
+from gateway.policy.rules import DAY_NAMES
+from gateway.policy.summary import sentence
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
+    from gateway.policy.rules import Rule
 
 _CATEGORY: Final = {
     "promotional": "a promotional message",
@@ -64,7 +53,7 @@ def paragraph(decision: Decision) -> str:
     if decision.reason != "invalid_number":
         sentences.append(_where(decision))
     sentences += [
-        f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {_summary(rule)}. {_source(rule)}"
+        f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {sentence(rule)}. {_source(rule)}"
         for rule in decision.grounds
     ]
     if not decision.grounds and decision.action == "release":
@@ -114,74 +103,5 @@ def _where(decision: Decision) -> str:
     return text + "."
 
 
-def _summary(rule: Rule) -> str:
-    """What the rule says, in a few words."""
-    if isinstance(rule, WindowRule):
-        text = hours_text(rule)
-        if rule.urgent_bypass:
-            text += ", urgent ones at any hour"
-        if not rule.acts:
-            text += " (warns only)"
-        return text
-    assert isinstance(rule, OptOutRule)
-    given = "to the brand or to all brands" if rule.scope == "brand" else "to all brands"
-    return f"not after an opt-out given {given}"
-
-
 def _source(rule: Rule) -> str:
     return f"[{rule.cite}{'; ' + rule.url if rule.url else ''}]"
-
-
-def rules_in_force(
-    book: Rulebook, number_or_jurisdiction: str, now: datetime
-) -> list[dict[str, object]]:
-    """The rules that count for a number (`+…`) or a jurisdiction (`FR`, `US-FL`) on that day.
-
-    The law first, then the operators' practice, then the house's.
-
-    Raises:
-        DataError: neither a number nor a jurisdiction.
-    """
-    found: dict[str, Rule] = {}
-    for jurisdiction in _jurisdictions(book, number_or_jurisdiction):
-        for pack in book.chain(jurisdiction):
-            for rule in pack.rules.every():
-                counts = rule.profile == "law" or book.profile == "seed"
-                if counts and rule.in_force(now.date()):
-                    found[rule.id] = rule
-    return [
-        _as_dict(rule) for rule in sorted(found.values(), key=lambda rule: LAYERS.index(rule.layer))
-    ]
-
-
-def _jurisdictions(book: Rulebook, text: str) -> list[str]:
-    if text.startswith("+"):
-        number = book.numbering.normalise(text)
-        return [place.jurisdiction for place in book.located(number, None, "promotional").places]
-    name = text if text == DEFAULT else text.upper()
-    known = {*book.packs, *book.areas, *book.numbering.jurisdictions()}
-    if name not in known:
-        raise DataError(
-            f"{text!r} is neither a number nor a jurisdiction",
-            hint=f"write +34600111222, ES or US-FL; {did_you_mean(name, sorted(book.packs))}",
-            field="jurisdiction",
-        )
-    return [name]
-
-
-def _as_dict(rule: Rule) -> dict[str, object]:
-    return {
-        "id": rule.id,
-        "jurisdiction": rule.jurisdiction,
-        "layer": rule.layer,
-        "profile": rule.profile,
-        "kind": "window" if isinstance(rule, WindowRule) else "optout",
-        "applies": sorted(rule.applies),
-        "summary": _summary(rule),
-        "effective": rule.effective.isoformat(),
-        "expires": None if rule.expires is None else rule.expires.isoformat(),
-        "cite": rule.cite,
-        "url": rule.url,
-        "confidence": rule.confidence,
-        "reviewed": rule.reviewed.isoformat(),
-    }

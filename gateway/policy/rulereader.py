@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypedDict, get_args
 
@@ -13,8 +14,10 @@ from gateway.policy.rules import (
     METHODS,
     PROFILES,
     PURPOSES,
+    REGISTRIES,
     REQUIREMENTS,
     SENDER_KINDS,
+    SUBJECTS,
     CapKind,
     CapRule,
     CarrierRule,
@@ -41,16 +44,27 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")
 _HOLIDAYS: Final = re.compile(r"closed:([A-Z]{2})(\+subdivision)?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_NAME: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _SPAN: Final = re.compile(r"([1-9]\d{0,4})(m|h|d)")
 _SPAN_S: Final = {"m": 60, "h": 3600, "d": 86_400}
+#: A snapshot of a registry is old after so many days unless its rule says otherwise.
+_REGISTRY_DAYS: Final = 30
 #: Layers a file may have; a brand's own windows come with the message.
 FILE_LAYERS: Final[tuple[Layer, ...]] = ("law", "operator", "house")
 #: Stands in for a date that is missing; a finding was noted, so the rule is never used.
 _NO_DAY: Final = date(2000, 1, 1)
 
 
-class _Common(TypedDict):
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the rules of a file share unless one says otherwise."""
+
+    jurisdiction: str
+    layer: Layer
+    profile: Profile
+    reviewed: date | None
+
+
+class _Fields(TypedDict):
     """The fields every kind of rule has."""
 
     id: str
@@ -66,21 +80,17 @@ class _Common(TypedDict):
     reviewed: date
 
 
-class _Acting(_Common):
+class _Acting(_Fields):
     """And those of the rules that hold, refuse or warn."""
 
     on_violation: OnViolation
 
 
 class RuleReader:
-    """Reads the rules of one file, which share its jurisdiction, layer and profile."""
+    """Reads the rules of one file."""
 
-    def __init__(
-        self, jurisdiction: str, layer: Layer, profile: Profile, findings: Findings
-    ) -> None:
-        self._jurisdiction = jurisdiction
-        self._layer: Layer = layer
-        self._profile: Profile = profile
+    def __init__(self, common: Common, findings: Findings) -> None:
+        self._file = common
         self._findings = findings
 
     def window(self, table: Table) -> WindowRule:
@@ -149,13 +159,10 @@ class RuleReader:
 
     def registry(self, table: Table) -> RegistryRule:
         """A `[[registry]]`."""
-        name = table.text("registry")
-        if name and not _NAME.fullmatch(name):
-            table.problem("registry", f"{name!r} is no name", hint="small letters, as robinson")
         rule = RegistryRule(
-            registry=name,
+            registry=table.word("registry", REGISTRIES),
             unless_consent=table.flag("unless_consent"),
-            max_age_days=table.count("max_age_days"),
+            max_age_days=table.count("max_age_days", default=_REGISTRY_DAYS),
             **self._acting(table),
         )
         table.end()
@@ -188,11 +195,11 @@ class RuleReader:
         requires = None
         if "requires" in table.raw:
             requires = table.word("requires", REQUIREMENTS)
-        forbids = table.text("forbids", default="")
+        forbids = ""
+        if "forbids" in table.raw:
+            forbids = table.word("forbids", SUBJECTS)
         if (requires is None) is not bool(forbids):
             table.problem("requires", "give requires or forbids", hint="one of the two")
-        if forbids and not _NAME.fullmatch(forbids):
-            table.problem("forbids", f"{forbids!r} is no subject", hint="as alcohol")
         rule = ContentRule(
             requires=requires,
             every=table.word("every", ("message", "month"), "message"),
@@ -232,8 +239,8 @@ class RuleReader:
         violated = table.word("on_violation", get_args(OnViolation), usual)
         return {**self._common(table), "on_violation": violated}
 
-    def _common(self, table: Table) -> _Common:
-        layer: Layer = table.word("layer", FILE_LAYERS, self._layer)
+    def _common(self, table: Table) -> _Fields:
+        layer: Layer = table.word("layer", FILE_LAYERS, self._file.layer)
         effective = table.day("effective")
         expires = table.day("expires", required=False)
         if effective and expires and expires <= effective:
@@ -242,9 +249,9 @@ class RuleReader:
             )
         return {
             "id": self._id(table),
-            "jurisdiction": self._jurisdiction,
+            "jurisdiction": self._file.jurisdiction,
             "layer": layer,
-            "profile": table.word("profile", PROFILES, self._profile),
+            "profile": table.word("profile", PROFILES, self._file.profile),
             "applies": table.words("applies", CATEGORIES),
             "effective": effective or _NO_DAY,
             "expires": expires,
@@ -252,8 +259,12 @@ class RuleReader:
             # A house rule is our own; law and practice must be found by whoever doubts them.
             "url": table.text("url", default="" if layer == "house" else None),
             "confidence": table.word("confidence", get_args(Confidence)),
-            "reviewed": table.day("reviewed") or _NO_DAY,
+            "reviewed": self._reviewed(table),
         }
+
+    def _reviewed(self, table: Table) -> date:
+        usual = self._file.reviewed
+        return table.day("reviewed", required=usual is None) or usual or _NO_DAY
 
     def _id(self, table: Table) -> str:
         name = table.text("id")

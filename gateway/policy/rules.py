@@ -7,6 +7,7 @@ only tighten what the one before it allows. What loosens is a `Waiver`, with a n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -47,9 +48,21 @@ SENDER_KINDS: Final[tuple[SenderKind, ...]] = (
     "toll_free",
 )
 REQUIREMENTS: Final[tuple[Requirement, ...]] = ("brand", "optout", "company_info")
+#: Do-not-contact registries: ES, CO, MX (two), AR, UY, PY, US.
+REGISTRIES: Final = (
+    *("robinson", "rne", "repep", "reus", "nollame_ar", "nollame_uy", "nollame_py", "dnc"),
+)
+#: What a text may be about, as `forbids` names it.
+SUBJECTS: Final = (
+    *("illegal_drugs", "mlm", "gambling", "debt_collection", "sex", "hate", "alcohol", "firearms"),
+    *("tobacco", "fireworks", "vape", "cbd", "weapon_gear", "energy_renovation", "cpf"),
+    *("elections", "court_lookalike"),
+)
 DAY_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: The pack for every country that has none of its own.
 DEFAULT: Final = "default"
+#: What a pack is called that rules no place and is there to be inherited, as `house`.
+SHARED: Final = re.compile(r"[a-z]+(-[a-z]+)*")
 MINUTES_PER_DAY: Final = 1440
 
 
@@ -65,10 +78,11 @@ class Hours:
     close: int  # minutes after local midnight, 1 … 1440, never equal to `open`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """What every kind of rule says of itself.
 
+    There is one object for each id, so rules are compared by identity, which is fast to hash.
     `effective` is the first local day in force, `expires` the first one no longer in force.
     """
 
@@ -89,7 +103,7 @@ class Rule:
         return self.effective <= day and (self.expires is None or day < self.expires)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ActingRule(Rule):
     """A rule that holds, refuses or warns."""
 
@@ -101,7 +115,7 @@ class ActingRule(Rule):
         return self.on_violation != "warn" and self.confidence != "low"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WindowRule(ActingRule):
     """Messages of these categories leave only within these hours of the recipient's local time."""
 
@@ -113,7 +127,7 @@ class WindowRule(ActingRule):
     zone: str = ""  # the hours are those of this zone ("" = of the recipient's)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CapRule(ActingRule):
     """At most `most` messages of these categories from one brand to one person.
 
@@ -137,14 +151,14 @@ class CapRule(ActingRule):
         return max(self.period_s, self.min_gap_s, spans.get(self.kind, 0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DeadlineRule(ActingRule):
     """Messages of these categories leave at most `within_s` after the cart was abandoned."""
 
     within_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ConsentRule(ActingRule):
     """Messages of these categories need consent for `purpose`, given in this way."""
 
@@ -152,7 +166,7 @@ class ConsentRule(ActingRule):
     method: Method = "single"  # "double": only a confirmed request counts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegistryRule(ActingRule):
     """Who is listed in a do-not-contact registry gets no messages of these categories."""
 
@@ -161,7 +175,7 @@ class RegistryRule(ActingRule):
     max_age_days: int = 30  # a snapshot older than this is warned about
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SenderRule(ActingRule):
     """Which senders messages of these categories may have.
 
@@ -174,12 +188,12 @@ class SenderRule(ActingRule):
     registered: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CarrierRule(ActingRule):
     """Operators there carry no claims of third-party collectors."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ContentRule(ActingRule):
     """What the text must say (`requires`) or may not be about (`forbids`); exactly one is set."""
 
@@ -190,7 +204,7 @@ class ContentRule(ActingRule):
     unless_age_verified: bool = False  # permitted to people whose age was verified
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OptOutRule(Rule):
     """An opt-out blocks messages of these categories.
 
@@ -261,7 +275,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """The rules of one jurisdiction and what it inherits."""
+    """The rules of one jurisdiction and what it inherits.
+
+    A pack whose `jurisdiction` is a word (`house`) rules where a pack names it as its parent.
+    """
 
     jurisdiction: str
     name: str

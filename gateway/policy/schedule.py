@@ -6,7 +6,7 @@ computed once for a block of time and then answers by bisection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
@@ -55,10 +55,15 @@ class Schedule:
     by_place: tuple[Openings, ...]  # acting, parallel to `places`
     warning: tuple[tuple[WindowRule, Openings], ...]
     computed_until_s: int  # what is open until then may be open longer
+    _acting_on: dict[date, tuple[WindowRule, ...]] = field(default_factory=dict, compare=False)
 
     def acting_on(self, day: date) -> tuple[WindowRule, ...]:
-        """The acting rules in force on that day."""
-        return tuple(rule for rule in self.acting if rule.in_force(day))
+        """The acting rules in force on that day; every release asks, and a block has few days."""
+        found = self._acting_on.get(day)
+        if found is None:
+            found = tuple(rule for rule in self.acting if rule.in_force(day))
+            self._acting_on[day] = found
+        return found
 
     def closed_between(self, start_s: float, end_s: float) -> tuple[WindowRule, ...]:
         """The acting rules that are shut at some instant of `[start, end)`."""

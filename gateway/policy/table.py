@@ -19,10 +19,15 @@ class Findings:
 
     def __init__(self) -> None:
         self.problems: list[ConfigError] = []
+        self.unreadable = False
         self.ids: dict[str, str] = {}
 
-    def add(self, file: str, where: str, what: str, *, hint: str) -> None:
-        """Note a problem; *where* is the rule id or the key."""
+    def add(self, file: str, where: str, what: str, *, hint: str, unreadable: bool = False) -> None:
+        """Note a problem; *where* is the rule id or the key.
+
+        *unreadable*: nobody could look into the file, so nothing is known of its rules.
+        """
+        self.unreadable = self.unreadable or unreadable
         place = f"{file}: {where}" if where else file
         self.problems.append(
             ConfigError(
@@ -99,9 +104,11 @@ class Table:
             self.problem(key, "must be true or false", hint=f"write {key} = true")
         return value is True
 
-    def count(self, key: str) -> int:
-        """A whole number, 1 or more."""
-        value = self.value(key)
+    def count(self, key: str, default: int | None = None) -> int:
+        """A whole number, 1 or more; *default* makes the key optional."""
+        value = self.value(key, required=default is None)
+        if value is None and default is not None:
+            return default
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
         if value is not None:

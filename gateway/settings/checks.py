@@ -59,7 +59,13 @@ def kind_of_sender(name: str) -> str:
 
 
 def sender(table: Sender, place: Place, reading: Reading) -> None:
-    """A sender is of the kind it is declared to be."""
+    """A sender is of the kind it is declared to be, and letters cannot be answered."""
+    if table.kind == "alphanumeric" and table.receives:
+        reading.problem(
+            (*place, "receives"),
+            "nobody can answer an alphanumeric sender",
+            "leave it out; recipients need a link to opt out",
+        )
     looks = kind_of_sender(table.name)
     if table.kind == "toll_free" and looks == "long_code":
         return

@@ -36,6 +36,7 @@ SENDER = Text(
 )
 PREFIX = Text("number prefix", r"\+\d{0,15}", 'a country code or more, as in "+34" or "+346"')
 URI = Text("web address", r"https?://\S+", "it begins with https://", empty=True)
+OVERLAY = Text("name of an overlay", r"[a-z]+(-[a-z]+)*", "small letters, as us-conservative")
 GROUP = Text("group of the system", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", "as in /etc/group")
 
 
@@ -53,6 +54,37 @@ class Zone:
 
     def words(self) -> str:
         return "time zone, such as Europe/Madrid"
+
+
+_ISO_3166 = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
+    "BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ "
+    "EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW "
+    "GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY "
+    "KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV "
+    "MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY "
+    "QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG "
+    "TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM "
+    "ZW"
+)
+_COUNTRIES = frozenset(_ISO_3166.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country's code of ISO 3166-1."""
+
+    def read(self, value: object, place: Place, reading: Reading) -> str:
+        text = Text().read(value, place, reading)
+        if text not in _COUNTRIES:
+            hint = f"did you mean {text.upper()}?"
+            if text.upper() not in _COUNTRIES:
+                hint = "two capital letters of ISO 3166, as in ES or GB"
+            raise Wrong(f"{text!r} is no country", hint)
+        return text
+
+    def words(self) -> str:
+        return "country code of ISO 3166, such as ES"
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.settings import checks
 from gateway.settings.kinds import Choice, Many, Switch, TimeOfDay
-from gateway.settings.names import CATEGORIES, LINE, SENDER, URI, WEEKDAYS, Zone
+from gateway.settings.names import CATEGORIES, LINE, SENDER, URI, WEEKDAYS, Country, Zone
 from gateway.settings.nested import Table, Tables
 from gateway.settings.reading import about
 
@@ -106,6 +106,39 @@ class Brand:
         default="",
         metadata=about("Page about the company.", URI, sample='"https://acme.example/legal"'),
     )
+    prefix: str = field(
+        default="",
+        metadata=about(
+            "What its texts begin with, so that readers know who writes; by default its name or "
+            "legal_name followed by : or -.",
+            LINE,
+            sample='"ACME:"',
+        ),
+    )
+    opt_out_url: str = field(
+        default="",
+        metadata=about(
+            "Page where recipients opt out; a link to its host in a text counts as instruction.",
+            URI,
+            sample='"https://acme.example/baja"',
+        ),
+    )
+    append_opt_out: bool = field(
+        default=False,
+        metadata=about(
+            "Append to each text what the law of its recipient wants and it lacks: who writes, how "
+            "to opt out, the company's page; acuse submit --fix asks for it once.",
+            Switch(),
+        ),
+    )
+    opt_out_text: str = field(
+        default="",
+        metadata=about(
+            "The wording to append; by default one in the text's language that fits the sender.",
+            LINE,
+            sample='"Baja: acme.example/baja"',
+        ),
+    )
     senders: tuple[str, ...] = field(
         default=(),
         metadata=about(
@@ -144,7 +177,27 @@ class Sender:
             example='"alphanumeric"',
         ),
     )
+    registered_in: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "The countries in whose register it stands. Where a register is law, a sender that is "
+            "not named here is refused.",
+            Many(Country()),
+            example='["ES"]',
+        ),
+    )
+    receives: bool | None = field(
+        default=None,
+        metadata=about(
+            "Whether answers to it reach this gateway; by default yes, except alphanumeric, which "
+            "cannot.",
+            Switch(),
+            sample="false",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not self.kind:
             object.__setattr__(self, "kind", checks.kind_of_sender(self.name))
+        if self.receives is None:
+            object.__setattr__(self, "receives", self.kind != "alphanumeric")

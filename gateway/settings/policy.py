@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from gateway.settings.kinds import Whole
+from gateway.settings.kinds import FilePath, Many, Whole
+from gateway.settings.names import OVERLAY
 from gateway.settings.reading import Reading, Reported, Wrong, about, type_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gateway.settings.lines import Place
 
@@ -65,8 +67,29 @@ def _day(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the rules are applied."""
+    """How messages are judged: rules beside those that came with Acuse, and how they are applied.
 
+    Packs only tighten; what loosens is a waiver in a pack of one's own. `acuse policy check` says
+    what is wrong with them.
+    """
+
+    packs: tuple[Path, ...] = field(
+        default=(),
+        metadata=about(
+            "Further directories of rule packs: the house's own rules and waivers.",
+            Many(FilePath()),
+            sample='["packs"]',
+        ),
+    )
+    overlays: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Groups of stricter rules that count only when they are named here. Shipped: "
+            "us-conservative, US states' hours for sales calls, kept for texts too.",
+            Many(OVERLAY),
+            sample='["us-conservative"]',
+        ),
+    )
     close_guard_s: int = field(
         default=120,
         metadata=about(

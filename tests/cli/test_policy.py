@@ -10,7 +10,12 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Acuse
 
-SUNDAY = {"to": "+33639980012", "now": "2026-11-29T11:00:00Z", "category": "promotional"}
+SUNDAY = {
+    "to": "+33639980012",
+    "now": "2026-11-29T11:00:00Z",
+    "category": "promotional",
+    "consent": [{"method": "double"}],
+}
 SATURDAY = {**SUNDAY, "now": "2026-11-28T11:00:00Z"}
 
 
@@ -23,7 +28,7 @@ def test_a_decision_is_explained_to_programs(acuse: Acuse) -> None:
     assert (shown["action"], shown["reason"]) == ("hold", "quiet_hours")
     assert shown["until"] == "2026-11-30T07:00:00Z"
     assert set(shown) == {
-        *("action", "until", "reason", "rules", "warnings", "candidates", "versions"),
+        *("action", "until", "reason", "rules", "warnings", "candidates", "versions", "caps"),
     }
     released = acuse("policy", "explain", "--json", stdin=asked(SATURDAY), point=False)
     assert (released.code, released.json()["action"]) == (0, "release")
@@ -94,3 +99,95 @@ def test_the_configured_profile_counts(acuse: Acuse) -> None:
     law = acuse("policy", "list", "FR", "--json", "--config", str(config), point=False).lines()
     assert {rule["profile"] for rule in law} == {"law"}
     assert len(law) < len(every)
+
+
+def test_rules_are_listed_by_category_and_day(acuse: Acuse) -> None:
+    def ids(*words: str) -> set[object]:
+        shown = acuse("policy", "list", *words, "--json", point=False).lines()
+        return {rule["id"] for rule in shown}
+
+    assert {"FR-QH", "HOUSE-LEGAL", "FR-SENDER-36"} <= ids("FR")
+    legal = ids("FR", "--category", "legal_notice")
+    assert "HOUSE-LEGAL" in legal
+    assert "FR-QH" not in legal
+    assert "ES-ALIAS" in ids("ES")
+    assert "ES-ALIAS" not in ids("ES", "--at", "2026-09-14")
+    assert acuse("policy", "list", "--at", "soon", point=False).code == 64
+    assert acuse("policy", "list", "--category", "promo", point=False).code == 64
+
+
+def test_every_kind_of_rule_is_listed_within_80_columns_but_addresses(acuse: Acuse) -> None:
+    ran = acuse("policy", "list", point=False)
+    lines = [line for line in ran.out.splitlines() if "https://" not in line]
+    assert max(map(len, lines)) <= 80
+    for says in (
+        "mon-sat 08:00-22:00, closed on public holidays",
+        "at most 3 times in any 24 hours to a person, each campaign by itself",
+        "once a calendar day (America/Bogota) to a person, contacts made only",
+        "at most 2 times a calendar week (America/Santiago) to a person, 2 days apart",
+        "once for each abandoned cart",
+        "within 48 hours after the cart was abandoned",
+        "only with consent for cart, confirmed by a double opt-in",
+        "not to people listed in robinson, unless they consented",
+        "alphanumeric senders only if registered in ES",
+        "no short codes that begin with 38",
+        "no claims of third-party collectors",
+        "the text says how to opt out, also by a short code that begins with 36",
+        "the text gives the company's address and contact, or links to them",
+        "not about alcohol, unless the recipient's age was verified",
+        "not after an opt-out given to the brand or to all brands",
+        "HOUSE-CAP  house, confidence high, seed profile",
+        "for every category; since 2026-09-15",
+    ):
+        assert says in ran.out, says
+
+
+def test_packs_are_checked_with_an_exit_code_for_each_outcome(acuse: Acuse) -> None:
+    fine = acuse("policy", "check", "--json", point=False)
+    assert fine.code == 0
+    assert {finding["level"] for finding in fine.lines()} <= {"note", "warning"}
+    own = acuse.directory / "own"
+    own.mkdir()
+    (own / "ES.toml").write_text('[ruleset]\njurisdiction = "ES"\n')
+    wrong = acuse("policy", "check", str(own), point=False)
+    assert wrong.code == 1
+    assert "error    ES.toml: ruleset\n    layer: is missing\n    hint: " in wrong.out
+    assert "3 errors" in wrong.err
+    assert max(map(len, wrong.out.splitlines())) <= 80
+    (own / "ES.toml").unlink()
+    (own / "ES.toml").mkdir()
+    assert acuse("policy", "check", str(own), "--json", point=False).code == 78
+    assert acuse("policy", "check", str(own / "nowhere"), point=False).code == 78
+
+
+def test_configured_packs_and_overlays_count(acuse: Acuse) -> None:
+    (acuse.directory / "own").mkdir()
+    (acuse.directory / "own" / "ES.toml").write_text(
+        '[ruleset]\njurisdiction = "ES"\nname = "ours"\nlayer = "house"\nversion = "1"\n'
+        '[[waiver]]\nid = "OWN-1"\nrule = "ES-ALIAS"\napplies = ["otp"]\nreason = "agreed"\n'
+        'author = "M. Ruiz"\neffective = 2020-01-01\nexpires = 2020-02-01\n'
+    )
+    config = acuse.directory / "acuse.toml"
+
+    def configure(policy: str) -> None:
+        config.write_text(
+            '[gateway]\nname = "a"\ndata_dir = "d"\nadmin_socket = "s"\n'
+            f"[policy]\n{policy}\n"
+            '[operators.o]\nhost = "h"\nsystem_id = "i"\npassword = ""\n'
+            '[[routes]]\noperators = "o"\n'
+        )
+
+    configure('packs = ["own"]\noverlays = ["us-conservative"]')
+    ran = acuse("policy", "check", "--json", "--config", str(config), point=False)
+    assert ran.code == 0
+    assert ("warning", "OWN-1") in {(each["level"], each["rule"]) for each in ran.lines()}
+    listed = acuse("policy", "list", "US-AL", "--json", "--config", str(config), point=False)
+    assert "US-AL-CALL-QH" in {rule["id"] for rule in listed.lines()}
+    waived = acuse(
+        *("policy", "list", "ES", "--at", "2020-01-15", "--config", str(config)), point=False
+    )
+    assert "OWN-1" not in waived.out  # the rule it sets aside was not in force either
+    configure('overlays = ["us-conservativ"]')
+    ran = acuse("policy", "list", "--config", str(config), point=False)
+    assert ran.code == 78
+    assert "did you mean us-conservative?" in ran.err

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from gateway.policy.decide import NO_FACTS, Decision, Facts, Message, decide
+from gateway.policy.facts import Consent
 from gateway.policy.hours import parse_clock, parse_days
 from gateway.policy.rules import Hours, WindowRule
 
@@ -56,10 +58,19 @@ def window(*texts: str, **changes: Any) -> WindowRule:
     return WindowRule(**(values | changes))
 
 
+#: A person who agreed to everything, so that hours, places and caps can be asked about.
+AGREED = (Consent("marketing", "double"), Consent("cart", "double"))
+
+
 def ask(book: Rulebook, to: str, now: str, category: Any = "promotional", **more: Any) -> Decision:
-    """Decide about a message; *more* are fields of the message, and `facts`, `checks`."""
+    """Decide about a message; *more* are fields of the message, and `facts`, `checks`, `agreed`.
+
+    The person agreed to everything unless *agreed* is False or the facts hold consents.
+    """
     facts: Facts = more.pop("facts", NO_FACTS)
     checks = more.pop("checks", None)
+    if more.pop("agreed", True) and not facts.consents:
+        facts = replace(facts, consents=AGREED)
     message = Message(to, category, **more)
     if checks is None:
         return decide(book, message, facts, at(now))
@@ -110,3 +121,25 @@ def write_packs(directory: Path, **packs: str) -> Path:
     for name, text in packs.items():
         (directory / f"{name}.toml").write_text(text, "utf-8")
     return directory
+
+
+def table(of: str, name: str, applies: str = '["promotional"]', /, **changes: str) -> str:
+    """A table of any kind; changes add or replace keys."""
+    return rule(name, days="", open="", close="", applies=applies, **changes).replace(
+        "[[window]]", f"[[{of}]]"
+    )
+
+
+def waiver(name: str = "ES-W", **changes: str) -> str:
+    """A `[[waiver]]` of ES-QH; changes replace keys, "" drops them."""
+    keys = {
+        "id": f'"{name}"',
+        "rule": '"ES-QH"',
+        "applies": '["promotional"]',
+        "reason": '"agreed with the authority"',
+        "author": '"M. Ruiz"',
+        "effective": "2026-01-01",
+        "expires": "2027-01-01",
+    }
+    lines = [f"{key} = {value}" for key, value in (keys | changes).items() if value]
+    return "\n[[waiver]]\n" + "\n".join(lines) + "\n"

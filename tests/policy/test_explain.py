@@ -58,8 +58,9 @@ FULL: dict[str, Any] = {
 
 
 def asked(**changes: Any) -> dict[str, Any]:
-    """The smallest request, changed."""
-    return {"to": "+33639981234", "now": NOON} | changes
+    """The smallest request about a person who agreed to marketing, changed."""
+    consent = [{"purpose": "marketing", "method": "double"}]
+    return {"to": "+33639981234", "now": NOON, "consent": consent} | changes
 
 
 def test_the_contracts_request_is_understood_whole(book: Rulebook) -> None:
@@ -76,7 +77,9 @@ def test_the_contracts_request_is_understood_whole(book: Rulebook) -> None:
 def test_only_number_and_time_are_required_and_nothing_else_means_promotional(
     book: Rulebook,
 ) -> None:
-    answer = explain(book, {"to": "+33 6 39 98 12 34", "now": "2026-11-28T22:00:00+01:00"})
+    bare = {"to": "+33 6 39 98 12 34", "now": "2026-11-28T22:00:00+01:00"}
+    assert explain(book, bare)["reason"] == "consent_missing"
+    answer = explain(book, bare | {"checks": ["location", "windows"]})
     assert list(answer) == [
         "action",
         "until",
@@ -99,7 +102,9 @@ def test_a_request_may_ask_for_another_profile(book: Rulebook) -> None:
 
 def test_null_is_the_same_as_not_given(book: Rulebook) -> None:
     empty = {key: None for key in FULL if key not in ("to", "now")}
-    assert explain(book, asked(**empty)) == explain(book, asked())
+    nothing = asked()
+    del nothing["consent"]
+    assert explain(book, asked(**empty)) == explain(book, nothing)
 
 
 def test_an_opt_out_may_be_part_of_the_question(book: Rulebook) -> None:
@@ -144,7 +149,8 @@ def test_checks_limit_what_is_judged(book: Rulebook) -> None:
 
 def test_facts_no_rule_asks_for_change_nothing(book: Rulebook) -> None:
     facts = {"history": [{"at": NOON}] * 5, "consent": [{}], "cart_abandoned_at": NOON}
-    assert explain(book, asked(**facts)) == explain(book, asked())
+    otp = asked(category="otp")
+    assert explain(book, otp | facts) == explain(book, otp)
 
 
 @pytest.mark.parametrize(

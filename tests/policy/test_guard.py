@@ -23,7 +23,8 @@ PARIS = "+33639981234"  # promotions: Monday to Saturday, 08:00 to 22:00, that i
 
 def guarded(book: Rulebook, now: str, category: Any = "promotional", **more: Any) -> Decision:
     guard_s = more.pop("guard_s", 120)
-    return decide(book, Message(PARIS, category, **more), Facts(), at(now), close_guard_s=guard_s)
+    message = Message(PARIS, category, **more)
+    return decide(book, message, Facts(), at(now), frozenset({"windows"}), guard_s)
 
 
 def test_within_the_guard_before_closing_a_promotion_is_held_to_the_next_opening(
@@ -78,9 +79,9 @@ def test_what_left_may_arrive_until_the_hours_end_and_a_notice_whenever(law: Rul
     noon = "2026-11-24T12:00:00Z"
     assert guarded(law, noon).arrive_until_s == seconds("2026-11-24T21:00:00Z")
     assert guarded(law, noon, "legal_notice").arrive_until_s == math.inf
-    madrid = decide(law, Message("+34600111222"), Facts(), at(noon))
+    madrid = decide(law, Message("+34600111222"), Facts(), at(noon), frozenset({"windows"}))
     assert madrid.arrive_until_s == math.inf  # no hours are kept there
-    unchecked = decide(law, Message(PARIS), Facts(), at(noon), frozenset({"consent"}))
+    unchecked = decide(law, Message(PARIS), Facts(), at(noon), frozenset({"caps"}))
     assert unchecked.arrive_until_s == math.inf
     held = guarded(law, "2026-11-24T22:00:00Z")
     assert held.arrive_until_s == held.at_s

@@ -12,7 +12,7 @@ from gateway.errors import ConfigError
 from gateway.policy.hours import did_you_mean, parse_clock, parse_days
 from gateway.policy.loader import load_rulebook
 from gateway.policy.rules import days_text
-from tests.policy.samples import ask, pack, rule, write_packs
+from tests.policy.samples import ask, pack, rule, table, waiver, write_packs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,7 @@ def test_a_rule_with_one_fault_is_refused_with_its_place_and_the_way_out(
         ("[window]\n", "window: must be a list of tables"),
         ("window = [5]\n", "window[1]: must be a table"),
         (pack("Spain", rule()), "'Spain' is none"),
+        (pack("ES", head='overlay = "US 1"'), "'US 1' is no name"),
         (pack("XX", rule()), "'XX' is no country code"),
         (pack("ES", head='parents = "EU"'), "parents: must be a list of jurisdictions"),
         (pack("ES", head="parents = [5]"), "parents: must be a list of jurisdictions"),
@@ -126,6 +127,150 @@ def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None
         "ES.toml:ES-2.open",
         "FR.toml:FR-1.confidence",
     ]
+
+
+CART, CLAIM = '["cart_reminder"]', '["debt_claim"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (rule(effective="2026-11-21", expires="2026-11-23", days='"mon-fri"'),
+         "ES-QH.expires: it is never open between effective and expires"),
+        (table("cap", "A-1", kind='"rolling"', most="0", period='"24h"'), "must be a whole number"),
+        (table("cap", "A-1", kind='"weekly"', most="1"), "'weekly' is not known"),
+        (table("cap", "A-1", kind='"rolling"', most="3"), "A-1.period: is missing"),
+        (table("cap", "A-1", kind='"rolling"', most="3", period='"1 day"'), "no time span"),
+        (table("cap", "A-1", kind='"rolling"', most="3", period='"24h"', min_gap='"24h"'),
+         "A-1.min_gap: is as long as the period"),
+        (table("cap", "A-1", kind='"calendar_day"', most="1"), "A-1.zone: is missing"),
+        (table("cap", "A-1", kind='"calendar_day"', most="1", zone='"Bogota"'), "no time zone"),
+        (table("cap", "A-1", kind='"cart"', most="1"), "only cart reminders have a cart"),
+        (table("cap", "A-1", CART, kind='"cart"', most="1", by_campaign="true"),
+         "A-1.by_campaign: a cart is counted by itself"),
+        (table("deadline", "A-1", within='"24h"'), "A-1.applies: only cart reminders have a cart"),
+        (table("deadline", "A-1", CART, within='"31d"'), "A-1.within: is longer than 30 days"),
+        (table("deadline", "A-1", CART, within='"24h"', on_violation='"hold"'),
+         "A-1.on_violation: waiting does not mend it"),
+        (table("carrier", "A-1"), "A-1.applies: only claims have a collector"),
+        (table("consent", "A-1", purpose='"adverts"'), "'adverts' is not known"),
+        (table("consent", "A-1", purpose='"marketing"', method='"triple"'), "'triple' is not"),
+        (table("consent", "A-1", purpose='"marketing"', on_violation='"hold"'), "does not mend"),
+        (table("registry", "A-1", registry='"robinsson"'), "'robinsson' is not known"),
+        (table("registry", "A-1"), "A-1.registry: is missing"),
+        (table("registry", "A-1", registry='"rne"', max_age_days="0"), "whole number from 1 on"),
+        (table("sender", "A-1", kinds='["alphanumeric"]'), "give it, or forbidden = true"),
+        (table("sender", "A-1", kinds='["alphanumeric"]', registered='"Spain"'), "is no country"),
+        (table("sender", "A-1", kinds='["alphanumeric"]', registered='"XX"'),
+         "A-1.registered: 'XX' is no country code"),
+        (table("sender", "A-1", kinds='["letters"]', registered='"ES"'), "'letters' is not known"),
+        (table("sender", "A-1", kinds='["short_code"]', forbidden="true", beginnings='"38"'),
+         "A-1.beginnings: must be a list of texts"),
+        (table("content", "A-1"), "give requires or forbids"),
+        (table("content", "A-1", requires='"brand"', forbids='"alcohol"'), "give requires or"),
+        (table("content", "A-1", requires='"logo"'), "'logo' is not known"),
+        (table("content", "A-1", forbids='"alcool"'), "'alcool' is not known"),
+        (table("content", "A-1", forbids='""'), "A-1.forbids: must be a text"),
+        (table("content", "A-1", requires='"brand"', every='"month"'), "is about how to opt out"),
+        (table("content", "A-1", requires='"brand"', short_codes='["36"]'), "how to opt out"),
+        (table("content", "A-1", requires='"optout"', unless_age_verified="true"),
+         "A-1.unless_age_verified: is about a subject"),
+        (table("optout", "A-1", scope='"everybody"'), "'everybody' is not known"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_mean_what_it_says_is_refused(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    found = problems(tmp_path, ES=pack("ES", text))
+    assert any(says in problem.message for problem in found), [p.message for p in found]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rule": ""}, "ES-W.rule: is missing"),
+        ({"rule": '"ES-QX"'}, "ES-W.rule: there is no rule 'ES-QX'"),
+        ({"applies": '["otp"]'}, "ES-W.applies: ES-QH is not about otp"),
+        ({"applies": "[]"}, "ES-W.applies: must be a list of words"),
+        ({"author": ""}, "ES-W.author: is missing"),
+        ({"reason": '" "'}, "ES-W.reason: must be a text"),
+        ({"expires": ""}, "ES-W.expires: is missing"),
+        ({"effective": ""}, "ES-W.effective: is missing"),
+        ({"expires": "2026-01-01"}, "ES-W.expires: is not after effective"),
+        ({"id": '"ES-QH"'}, "ES.toml already has a rule of this id"),
+        ({"because": '"x"'}, "ES-W.because: is no known key"),
+    ],
+)
+def test_a_waiver_without_a_rule_a_reason_an_author_or_an_end_is_refused(
+    tmp_path: Path, changes: dict[str, str], says: str
+) -> None:
+    found = the_problem(tmp_path, ES=pack("ES", rule(), waiver(**changes)))
+    assert says in found.message
+
+
+def test_a_waiver_may_stand_in_a_file_of_its_own_and_name_another_files_rule(
+    tmp_path: Path,
+) -> None:
+    own = pack("ES", waiver()).replace('"law"', '"house"', 1)
+    book = load_rulebook([write_packs(tmp_path, ES=pack("ES", rule()), ES_own=own)])
+    decision = ask(book, "+34910000000", "2026-11-24T03:00:00Z")
+    assert (decision.action, decision.waivers) == ("release", ("ES-W",))
+
+
+def test_a_pack_named_by_a_word_rules_where_another_inherits_it(tmp_path: Path) -> None:
+    shared = pack("our-house", rule("OUR-QH", open='"10:00"'))
+    spain = pack("ES", rule(), head='parents = ["our-house"]')
+    book = load_rulebook([write_packs(tmp_path, ES=spain, house=shared)])
+    decision = ask(book, "+34910000000", "2026-11-24T08:30:00Z")
+    assert (decision.action, decision.rules) == ("hold", ["OUR-QH"])
+    assert ask(book, "+33639981234", "2026-11-24T08:30:00Z").action == "release"
+
+
+def test_the_default_packs_parents_rule_where_there_is_no_pack(tmp_path: Path) -> None:
+    shared = pack("our-house", rule("OUR-QH", open='"10:00"'))
+    default = pack("default", rule("DEFAULT-QH"), head='parents = ["our-house"]')
+    book = load_rulebook([write_packs(tmp_path, default=default, house=shared)])
+    decision = ask(book, "+353850000000", "2026-11-24T09:00:00Z")
+    assert decision.rules == ["OUR-QH"]
+    assert len(decision.warnings) == 1
+
+
+def test_rules_share_the_day_of_review_of_their_file_unless_they_have_their_own(
+    tmp_path: Path,
+) -> None:
+    rules = (rule("A-1", reviewed=""), rule("A-2", reviewed="2026-05-05"))
+    text = pack("ES", *rules, head="reviewed = 2026-02-02")
+    book = load_rulebook([write_packs(tmp_path, ES=text)])
+    assert [str(each.reviewed) for each in book.packs["ES"].rules.windows] == [
+        "2026-02-02",
+        "2026-05-05",
+    ]
+
+
+def test_an_overlay_counts_when_it_is_named_and_is_checked_always(tmp_path: Path) -> None:
+    strict = pack("ES", rule("ES-STRICT", open='"11:00"'), head='overlay = "very-strict"')
+    packs = {"ES": pack("ES", rule()), "ES_strict": strict}
+    directory = write_packs(tmp_path, **packs)
+    morning = "2026-11-24T09:30:00Z"
+    off, on = load_rulebook([directory]), load_rulebook([directory], overlays=["very-strict"])
+    assert ask(off, "+34910000000", morning).action == "release"
+    assert ask(on, "+34910000000", morning).rules == ["ES-STRICT"]
+    assert off.version != on.version
+    with pytest.raises(ConfigError, match="there is no overlay 'very-strickt'") as caught:
+        load_rulebook([directory], overlays=["very-strickt"])
+    assert caught.value.hint == "did you mean very-strict?"
+    packs["ES_strict"] = strict.replace("11:00", "25:00")
+    assert "no time of day" in the_problem(tmp_path, **packs).message
+
+
+def test_a_house_adds_packs_of_its_own_in_another_directory(tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    shipped.mkdir()
+    own.mkdir()
+    write_packs(shipped, ES=pack("ES", rule()))
+    (own / "ES.toml").write_text(pack("ES", rule("OWN-QH", open='"10:00"')))
+    book = load_rulebook([shipped, own])
+    assert ask(book, "+34910000000", "2026-11-24T08:30:00Z").rules == ["OWN-QH"]
 
 
 def test_two_rules_of_one_id_are_refused_also_across_files(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_the_pinned_zones_win_over_a_poisoned_system_copy(poisoned: Path) -> Non
 def test_the_command_judges_by_the_pinned_zones_whatever_the_environment_says(
     poisoned: Path,
 ) -> None:
-    request = {"to": "+33639981234", "now": "2026-11-24T02:00:00Z"}
+    request = {"to": "+33639981234", "now": "2026-11-24T02:00:00Z", "checks": ["windows"]}
     done = subprocess.run(
         [sys.executable, "-m", "gateway.cli.main", "policy", "explain", "--json"],
         input=json.dumps(request),

@@ -53,6 +53,8 @@ tax_id = "B00000000"
 legal_name = "ACME Ejemplo SA"
 tax_id = "A00000000"
 senders = ["ACME"]
+[senders.ACME]
+registered_in = ["ES"]
 {operators}
 {routes}
 """
