@@ -100,11 +100,7 @@ def open_gateway(
         AcuseError: configuration, storage or clock do not allow to start.
     """
     use_pinned_zones()
-    book = load_rulebook(
-        (shipped_packs(), *settings.policy.packs),
-        cast("Profile", settings.gateway.profile),
-        overlays=settings.policy.overlays,
-    )
+    book = _rulebook(settings)
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
     store, vault = ledger.store, ledger.vault
@@ -164,6 +160,14 @@ class _Ledger(NamedTuple):
     clock: GuardedClock
     vault: Vault
     signer: LogSigner
+
+
+def _rulebook(settings: Settings) -> Rulebook:
+    return load_rulebook(
+        (shipped_packs(), *settings.policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=settings.policy.overlays,
+    )
 
 
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
