@@ -183,6 +183,14 @@ class _Ledger(NamedTuple):
     signer: LogSigner
 
 
+def _rulebook(settings: Settings) -> Rulebook:
+    return load_rulebook(
+        (shipped_packs(), *settings.policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=settings.policy.overlays,
+    )
+
+
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
     require_plausible(clock.wall_ms())  # before the first file is made
     directory = settings.gateway.data_dir

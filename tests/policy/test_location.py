@@ -8,8 +8,9 @@ import pytest
 
 from gateway.errors import DataError
 from gateway.policy.decide import Facts
+from gateway.policy.facts import Sent
 from gateway.policy.location import Location
-from tests.policy.samples import ask
+from tests.policy.samples import ask, at
 
 if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
@@ -176,3 +177,75 @@ def test_one_location_for_many_numbers_of_a_prefix_is_worked_out_once(book: Rule
     first = ask(book, NEW_YORKER, NOON, facts=facts)
     second = ask(book, "+12125550187", NOON, facts=facts)
     assert first.schedule is second.schedule
+
+
+def test_a_declared_location_can_only_tighten_what_the_number_says(book: Rulebook) -> None:
+    instants = [f"2026-11-24T{hour:02d}:30:00Z" for hour in range(24)]
+    for zone in ("America/Los_Angeles", "America/New_York"):
+        facts = Facts(location=Location(country="US", zone=zone, evidence="declared"))
+        for now in instants:
+            if ask(book, NEW_YORKER, now, facts=facts).action == "release":
+                assert ask(book, NEW_YORKER, now).action == "release"
+
+
+def test_a_verified_location_abroad_brings_that_countrys_rules_and_drops_the_numbers(
+    book: Rulebook,
+) -> None:
+    sunday = "2026-11-29T15:00:00Z"
+    abroad = Facts(location=Location(country="FR", evidence="verified"))
+    assert ask(book, NEW_YORKER, sunday).action == "release"
+    assert ask(book, NEW_YORKER, sunday, facts=abroad).rules == ["FR-QH"]
+    home = Facts(location=Location(country="US", region="NY", evidence="verified"))
+    assert ask(book, PARISIAN, sunday, facts=home).action == "release"
+
+
+def test_a_verified_zone_alone_tells_the_clock_and_not_the_state(book: Rulebook) -> None:
+    evening = "2026-11-25T01:30:00Z"  # 20:30 in New York
+    zoned = Facts(location=Location(zone="America/New_York", evidence="verified"))
+    decision = ask(book, NEW_YORKER, evening, facts=zoned)
+    # Some state of that clock: Florida and Connecticut among them, which shut at 20:00.
+    assert decision.action == "hold"
+    assert {"US-FL", "US-CT"} <= {c.jurisdiction for c in decision.candidates}
+
+
+def test_a_verified_place_frees_a_number_of_no_state_from_all_the_others(book: Rulebook) -> None:
+    morning = "2026-11-24T14:30:00Z"  # 09:30 and 08:30 in Florida, 04:30 in Hawaii
+    florida = Facts(location=Location(country="US", region="FL", evidence="verified"))
+    assert ask(book, "+18005550199", morning).action == "hold"
+    assert ask(book, "+18005550199", morning, facts=florida).action == "release"
+    declared = Facts(location=Location(country="US", region="FL", evidence="declared"))
+    assert ask(book, "+18005550199", morning, facts=declared).action == "hold"
+
+
+def test_a_us_debt_claim_to_a_spanish_number_of_a_verified_new_yorker_suits_both(
+    book: Rulebook,
+) -> None:
+    facts = Facts(location=Location(country="US", region="NY", evidence="verified"))
+    found = ask(book, SPANIARD, "2026-11-24T12:30:00Z", "debt_claim", facts=facts)
+    assert found.until_text() == "2026-11-24T13:00:00Z"  # 08:00 in New York
+    evening = ask(book, SPANIARD, "2026-11-24T20:00:00Z", "debt_claim", facts=facts)
+    assert evening.action == "hold"  # 21:00 in Madrid, where the house's claims end at 20:00
+    assert "HOUSE-DEBT" in evening.rules
+
+
+def test_a_us_debt_claim_is_held_at_the_numbers_place_also_in_one_checked_alone(
+    book: Rulebook,
+) -> None:
+    facts = Facts(location=Location(country="US", region="CA", evidence="verified"))
+    late = "2026-11-25T02:30:00Z"  # 21:30 in New York, 18:30 in California
+    assert ask(book, NEW_YORKER, late, "debt_claim", facts=facts, checks=["windows"]).rules == [
+        "US-DEBT"
+    ]
+    assert ask(book, NEW_YORKER, late, facts=facts).action == "release"
+
+
+def test_caps_of_every_candidate_place_count_and_the_strictest_wins(book: Rulebook) -> None:
+    at_noon = "2026-11-24T18:00:00Z"
+    history = tuple(
+        Sent(at(f"2026-11-24T{hour}:00:00Z").timestamp(), "promotional", "A")
+        for hour in ("09", "10", "11")
+    )
+    agreed = Facts(history=history, location=Location(country="US", region="FL"))
+    decision = ask(book, NEW_YORKER, at_noon, facts=agreed, campaign="A")
+    assert (decision.action, decision.reason, decision.rules[0]) == ("hold", "cap", "US-FL-CAP")
+    assert ask(book, NEW_YORKER, at_noon, facts=Facts(history=history)).action == "release"
