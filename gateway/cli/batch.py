@@ -14,6 +14,7 @@ from gateway.cli.rows import Broken, read_rows
 from gateway.errors import (
     AcuseError,
     AnswerIsNo,
+    ConfigError,
     DaemonUnreachable,
     DataError,
     TryAgain,
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from gateway.cli.client import Object
     from gateway.cli.command import Run
 
-#: Errors of one line; any other would be the same for every line, and ends the batch.
-_OF_ONE_LINE = (DataError, UsageError, AnswerIsNo, TryAgain)
+#: Errors of one line (of the configuration: no route leads to this one); any other would be the
+#: same for every line, and ends the batch.
+_OF_ONE_LINE = (DataError, UsageError, AnswerIsNo, TryAgain, ConfigError)
 
 
 def submit_batch(run: Run, name: str) -> int:

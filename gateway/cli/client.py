@@ -168,7 +168,13 @@ class Client:
     def _request(self, command: str, args: Mapping[str, object]) -> tuple[int, bytes]:
         self._next_id += 1
         request = {"v": VERSION, "id": self._next_id, "cmd": command, "args": args}
-        line = json.dumps(request, separators=(",", ":")).encode() + b"\n"
+        try:
+            line = json.dumps(
+                request, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            ).encode()
+        except (ValueError, RecursionError):  # of which UnicodeEncodeError is one
+            raise _no_json(args) from None
+        line += b"\n"
         if len(line) > MAX_REQUEST_BYTES:
             raise DataError(
                 f"the request has {len(line)} bytes; the daemon takes {MAX_REQUEST_BYTES}",
@@ -263,3 +269,21 @@ class Client:
             hint="is it the socket of another program, or of another version?",
             socket=str(self.path),
         )
+
+
+def _no_json(args: Mapping[str, object]) -> DataError:
+    """Python takes more for text and numbers than JSON can say: which argument holds it."""
+    field = next(filter(None, map(_unsayable, args.items())), "args")
+    return DataError(
+        f"{field} holds half of a surrogate pair, octets that are not UTF-8, or no number",
+        hint="send whole characters, in UTF-8 or as two \\u escapes, and finite numbers",
+        field=field,
+    )
+
+
+def _unsayable(item: tuple[str, object]) -> str | None:
+    try:
+        json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return item[0]
+    return None

@@ -51,23 +51,40 @@ def _way(plan: Mapping[str, object]) -> None:
         to = " ".join(map(plain, route.get("to") or ()))
         number = f"{plain(route.get('number'))} of {plain(route.get('of'))}"
         wrapped("route", f"{number}: to {to}, {plain(route.get('strategy'))}")
+        because = route.get("because")
+        if isinstance(because, list) and because:
+            wrapped("because", ", ".join(map(plain, because)))
     for passed in objects(plan.get("passed_over")):
         wrapped("passed over", f"route {plain(passed.get('number'))}: {plain(passed.get('why'))}")
-    chosen = plan.get("operator")
-    if chosen is None:
-        wrapped("operator", "none of the route is bound: it would wait")
-    # The one that takes it first; the others in the order of the route.
     operators = objects(plan.get("operators"))
+    chosen = plan.get("operator")
+    why = plain(plan.get("why"))
+    if chosen is None:
+        wrapped("operator", why)
+    # The one that takes it first; the others in the order of the route.
     for operator in sorted(operators, key=lambda each: each.get("name") != chosen):
-        name = plain(operator.get("name"))
-        pause = operator.get("paused_s")
-        paused = f", paused for {plain(pause)} s" if pause else ""
+        name, standing = plain(operator.get("name")), _standing(operator)
         if operator.get("name") == chosen:
-            wrapped("operator", f"{name}: the first of the route that is bound{paused}")
-        elif operator.get("bound"):
-            wrapped("stands by", f"{name}: bound{paused}")
+            wrapped("operator", f"{name}: {why}{standing}")
+        elif not operator.get("bound"):
+            wrapped("passed over", f"{name}: not bound{standing}")
+        elif "share" in operator:
+            wrapped("takes part", f"{name}: bound{standing}")
         else:
-            wrapped("passed over", f"{name}: not bound")
+            wrapped("stands by", f"{name}: bound{standing}")
+
+
+def _standing(operator: Mapping[str, object]) -> str:
+    """What else there is to say of an operator: its share of a balance, its pause."""
+    said = ""
+    if operator.get("weight") is not None:
+        said += f", weight {plain(operator['weight'])}"
+        share = operator.get("share")
+        if isinstance(share, float) and share:
+            said += f", {share:.0%} of the messages now"
+    if operator.get("paused_s"):
+        said += f", paused for {plain(operator['paused_s'])} s"
+    return said
 
 
 def _encoding(plan: Mapping[str, object]) -> None:

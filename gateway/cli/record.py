@@ -39,6 +39,7 @@ EVENTS = {
     "x.Duplicate": "the same receipt again",
     "F.3": "answered by the recipient",
     "x.Reopened": "contradicted, opened again",
+    "x.Resolved": "decided by a person",
     "x.Cancelled": "withdrawn before sending",
     "x.Expired": "validity over before sending",
     "x.Erased": "content destroyed",

@@ -11,28 +11,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from gateway.cli.lines import Bad, Lines, decoded
+from gateway.daemon.arguments import ARGUMENTS, BY_NAME, KEYS
 from gateway.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: The options of `acuse submit`, as columns and keys.
-KEYS = (
-    "to",
-    "from",
-    "brand",
-    "category",
-    "text",
-    "ref",
-    "campaign",
-    "not_before",
-    "valid_for",
-    "location",
-    "urgent",
-    "age_verified",
-    "third_party_collector",
-)
-_FLAGS = ("urgent", "age_verified", "third_party_collector")
+REQUIRED = tuple(argument.name for argument in ARGUMENTS if argument.required)
 #: A quoted CSV field may have line breaks, but one that spans more than this was never closed.
 MAX_RECORD_LINES = 200
 _UNCLOSED = "a quote is opened and never closed"
@@ -110,16 +95,15 @@ def _checked(value: dict[str, object]) -> dict[str, object]:
             raise Bad(f"{key!r} is not a key; {_nearest(key)}", key)
         if item is None:
             continue
-        wanted: type = bool if key in _FLAGS else dict if key == "location" else str
-        if not isinstance(item, wanted):
-            words = {bool: "true or false", dict: "an object", str: "text"}[wanted]
-            raise Bad(f"{key}: must be {words}", key)
+        kind = BY_NAME[key].kind
+        if not kind.takes(item):
+            raise Bad(f"{key}: must be {kind.words}", key)
         args[key] = item
     return _complete(args)
 
 
 def _complete(args: dict[str, object]) -> dict[str, object]:
-    for key in ("to", "text"):
+    for key in REQUIRED:
         if not args.get(key):
             raise Bad(f"{key}: is missing", key)
     return args
@@ -172,11 +156,11 @@ def _header(lines: Lines, name: str) -> list[str]:
             line=record[0],
             field=column[:40],
         )
-    for key in ("to", "text"):
+    for key in REQUIRED:
         if columns.count(key) == 0:
             raise DataError(
                 f"{name} has no column {key!r}",
-                hint=f"the columns are {','.join(KEYS)}; to and text are needed",
+                hint=f"the columns are {','.join(KEYS)}; {' and '.join(REQUIRED)} are needed",
                 file=name,
                 line=record[0],
                 field=key,
@@ -239,26 +223,8 @@ def _from_cells(header: list[str], cells: list[str]) -> dict[str, object]:
     for key, cell in zip(header, cells, strict=True):
         if not cell:
             continue
-        if key in _FLAGS:
-            args[key] = _flag(cell, key)
-        elif key == "location":
-            args[key] = _location(cell)
-        else:
-            args[key] = cell
+        try:
+            args[key] = BY_NAME[key].from_text(cell)
+        except DataError as error:
+            raise Bad(error.message, key) from None
     return _complete(args)
-
-
-def _flag(cell: str, key: str) -> bool:
-    word = cell.strip().lower()
-    if word in ("true", "yes", "1"):
-        return True
-    if word in ("false", "no", "0"):
-        return False
-    raise Bad(f"{key}: {cell!r} is neither true nor false", key)
-
-
-def _location(cell: str) -> dict[str, object]:
-    try:
-        return _object(cell)
-    except Bad as bad:
-        raise Bad(f"location: {bad.reason}", "location") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -108,17 +109,29 @@ def _operators(operators: list[Mapping[str, Any]]) -> None:
     ordered = sorted(operators, key=lambda operator: operator.get("state") == "bound")
     troubled = [operator for operator in ordered if _trouble(operator)]
     most, most_troubled = len(ordered), len(troubled)
+    # What is wrong stands at the end of a sentence: whole ones, where there is room for them.
+    told = [
+        line
+        for operator in troubled
+        for line in textwrap.wrap(_told(operator), 80, subsequent_indent="    ")
+    ]
     if sys.stdout.isatty():
         room = max(4, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
+        if most + len(told) > room:
+            told = [_cut(_told(operator)) for operator in troubled]
         if most + most_troubled > room:
             most = min(most, max(room // 2, room - most_troubled))
-            most_troubled = room - most
+            told = told[: room - most]
     print_table(_COLUMNS, ordered[:most])
     if len(ordered) > most:
         click.echo(f"and {len(ordered) - most} more: acuse status --json")
-    for operator in troubled[:most_troubled]:
-        click.echo(_cut(f"  {plain(operator['name'])}: {_trouble(operator)}"))
+    for line in told:
+        click.echo(line)
     click.echo()
+
+
+def _told(operator: Mapping[str, Any]) -> str:
+    return f"  {plain(operator['name'])}: {_trouble(operator)}"
 
 
 def _trouble(operator: Mapping[str, Any]) -> str:
@@ -138,7 +151,8 @@ def _rate(operator: Mapping[str, object]) -> str:
 
 
 def _state(operator: Mapping[str, object]) -> str:
-    return "throttled" if operator.get("throttled_until") else plain(operator.get("state"))
+    state = plain(operator.get("state"))
+    return "throttled" if state == "bound" and operator.get("throttled_until") else state
 
 
 def _paint(cell: str) -> str:

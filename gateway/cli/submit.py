@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gateway.cli.command import command
-from gateway.cli.output import coloured, print_json
+from gateway.cli.output import coloured, moment, note, plain, print_json
 from gateway.cli.plan import print_plan
 from gateway.cli.record import print_decision, print_record
 from gateway.cli.root import root
-from gateway.cli.words import ARRIVED, CATEGORIES
-from gateway.errors import DataError, UsageError
+from gateway.cli.rows import REQUIRED
+from gateway.cli.words import ARRIVED, FINAL
+from gateway.daemon.arguments import ARGUMENTS, BY_NAME, Kind
+from gateway.errors import AnswerIsNo, DaemonUnreachable, TryAgain, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.cli.client import Client
     from gateway.cli.command import Run
+    from gateway.daemon.arguments import Argument
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _submission_options(function: F) -> F:
+    """The options that make a submission, from the one list of them."""
+    for argument in reversed(ARGUMENTS):
+        names = (f"--{argument.name.replace('_', '-')}", argument.name)
+        if argument.kind is Kind.FLAG:
+            option = click.option(*names, is_flag=True, default=None, help=argument.help)
+        else:
+            option = click.option(
+                *names, type=_type(argument), metavar=argument.metavar, help=argument.help
+            )
+        function = option(function)
+    return function
+
+
+def _type(argument: Argument) -> click.ParamType[Any]:
+    if argument.choices:
+        return click.Choice(argument.choices)
+    return click.IntRange(0, argument.most) if argument.kind is Kind.WHOLE else click.STRING
 
 
 @command(
@@ -26,41 +53,7 @@ if TYPE_CHECKING:
     example="acuse submit --to +34600111222 --from ACME --brand acme \\\n"
     "    --category legal_notice --text 'Su factura vence el 30 de noviembre.' --ref 2026/117",
 )
-@click.option("--to", metavar="NUMBER", help="The recipient: + and country code.")
-@click.option("--from", "sender", metavar="SENDER", help="What the recipient sees as the sender.")
-@click.option("--brand", metavar="NAME", help="The company it is sent for: [brands.NAME].")
-@click.option(
-    "--category",
-    type=click.Choice(CATEGORIES),
-    metavar="CATEGORY",
-    help=f"What it is in law: {', '.join(CATEGORIES)}. Default: promotional.",
-)
-@click.option("--text", metavar="TEXT", help="The message.")
-@click.option(
-    "--ref",
-    metavar="REF",
-    help="Your own reference. The same ref and content gives the same submission, not a second.",
-)
-@click.option("--campaign", metavar="NAME", help="The campaign it counts for.")
-@click.option("--not-before", metavar="TIME", help="Not before this time, 2026-11-28T09:00:00Z.")
-@click.option("--valid-for", metavar="SPAN", help="Give up after this time: 30m, 24h, 7d.")
-@click.option(
-    "--priority",
-    type=click.IntRange(0, 3),
-    metavar="0-3",
-    help="3 leaves before the others, and the operator is told so. Default: 0.",
-)
-@click.option("--location", metavar="JSON", help="Where the recipient is, as far as known.")
-@click.option("--urgent", is_flag=True, default=None, help="Declare it urgent in law.")
-@click.option(
-    "--age-verified", is_flag=True, default=None, help="The recipient's age was verified."
-)
-@click.option(
-    "--third-party-collector",
-    is_flag=True,
-    default=None,
-    help="The claim is made for another creditor.",
-)
+@_submission_options
 @click.option(
     "--batch", metavar="FILE", help="Submit every line of a .csv or .jsonl file; - is stdin."
 )
@@ -99,18 +92,21 @@ def submit(
     reason, and the exit code is 65; the others go through. With refs, running
     the same file again submits nothing twice.
     """
-    given["from"] = given.pop("sender")
     args = {key: value for key, value in given.items() if value is not None}
+    if math.isnan(timeout):
+        raise UsageError("--timeout is not a number", hint="in seconds, such as 60")
     if batch is not None:
         _refuse_together(args, {"--wait": wait, "--dry-run": dry_run})
         from gateway.cli.batch import submit_batch
 
         return submit_batch(run, batch)
-    for key in ("to", "text"):
+    for key in REQUIRED:
         if key not in args:
             raise UsageError(f"--{key} is missing", hint="`acuse submit --help` has an example")
-    if "location" in args:
-        args["location"] = _location(str(args["location"]))
+    args = {
+        key: BY_NAME[key].from_text(value) if isinstance(value, str) else value
+        for key, value in args.items()
+    }
     if dry_run:
         if wait:
             raise UsageError("--wait and --dry-run exclude each other", hint="leave one out")
@@ -149,24 +145,30 @@ def _plan(run: Run, args: dict[str, object]) -> int:
     return 1 if plan.get("state") == "refused" else 0
 
 
-def _location(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise DataError(
-            "location: not JSON",
-            hint='such as \'{"country":"US","region":"CA","evidence":"declared"}\'',
-            field="location",
-        ) from None
-
-
 def _await(run: Run, client: Client, result: dict[str, Any], timeout_s: float) -> int:
-    """Prints the result with the state it ends in, and the record as `record`."""
-    record = client.call(
-        "messages.wait",
-        {"submission_id": result["submission_id"], "timeout_s": timeout_s},
-        patience_s=timeout_s + client.patience_s,
-    )
+    """Prints the result with the state it ends in, and the record as `record`.
+
+    What happens meanwhile is said on stderr; whoever stops waiting is left with the id.
+    """
+    submission_id = plain(result["submission_id"])
+    later = f"`acuse receipts show {submission_id}` tells what becomes of it"
+    if result.get("state") not in FINAL:
+        note(f"submission {submission_id} is {_standing(result)}; waiting up to {timeout_s:g} s")
+    try:
+        record = client.call(
+            "messages.wait",
+            {"submission_id": result["submission_id"], "timeout_s": timeout_s},
+            patience_s=timeout_s + client.patience_s,
+        )
+    except KeyboardInterrupt:
+        note(f"no longer waiting; the submission goes on: {later}")
+        raise
+    except DaemonUnreachable as error:
+        raise DaemonUnreachable(
+            f"{error.message}; submission {submission_id} was taken, and goes on when it is back",
+            hint=later,
+            submission_id=submission_id,
+        ) from None
     timed_out = record.pop("timed_out", False)
     state = record.get("state")
     if run.as_json:
@@ -174,8 +176,21 @@ def _await(run: Run, client: Client, result: dict[str, Any], timeout_s: float) -
     else:
         print_record(record)
     if timed_out:
-        return 75
-    return 0 if state in ARRIVED else 1
+        note(f"not final after {timeout_s:g} s; {later}")
+        return TryAgain.exit_code
+    return 0 if state in ARRIVED else AnswerIsNo.exit_code
+
+
+def _standing(result: dict[str, Any]) -> str:
+    """`held until 2026-11-30 07:00:00 UTC because of quiet_hours`."""
+    said = plain(result.get("state"))
+    if said != "held":
+        return said
+    if result.get("due_at"):
+        said += f" until {moment(result['due_at'])} UTC"
+    decision = result.get("decision")
+    reason = decision.get("reason") if isinstance(decision, dict) else None
+    return f"{said} because of {plain(reason)}" if reason else f"{said}, as --not-before says"
 
 
 def _print_result(run: Run, result: dict[str, Any]) -> None:
@@ -183,8 +198,12 @@ def _print_result(run: Run, result: dict[str, Any]) -> None:
         print_json(result)
         return
     click.echo(f"submission  {result.get('submission_id')}")
-    click.echo(f"state       {coloured(result.get('state'))}")
-    print_decision(result.get("decision"))
+    decision = result.get("decision")
+    state = coloured(result.get("state"))
+    if result.get("due_at") and isinstance(decision, dict) and not decision.get("until"):
+        state += f" until {moment(result['due_at'])} UTC"
+    click.echo(f"state       {state}")
+    print_decision(decision)
     segments = result.get("segments")
     if segments:
         plural = "" if segments == 1 else "s"

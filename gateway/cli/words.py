@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import click
 
-CATEGORIES = ("promotional", "cart_reminder", "transactional", "otp", "legal_notice", "debt_claim")
 STATES = (
     "held",
     "queued",
@@ -28,6 +27,8 @@ STATES = (
 )
 #: The states in which the message has arrived, as far as the operator lets anybody know.
 ARRIVED = frozenset({"delivered", "delivered_to_operator"})
+#: The states that change only if somebody contradicts them.
+FINAL = frozenset(STATES) - {"held", "queued", "sending", "accepted", "unknown"}
 
 _SPAN = re.compile(r"(\d{1,4})([smhdw])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

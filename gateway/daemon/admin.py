@@ -208,7 +208,7 @@ class Connection:
             request_id = request.get("id")
             self._questions.ask(self, request_id, request, nursery)
         except AcuseError as error:
-            self.finish(request_id, error)
+            self.finish(_id_of(line) if request_id is None else request_id, error)
 
     async def _write(self) -> None:
         while True:
@@ -267,6 +267,18 @@ def _no_request(line: bytes) -> AcuseError:
     except (ValueError, RecursionError):
         pass
     return UsageError("a line is not JSON", hint=f"one object per line: {_EXAMPLE}")
+
+
+def _id_of(line: bytes) -> int | str | None:
+    """The id of a request that cannot be taken: who sent many must know which of them it was."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    number = request.get("id") if isinstance(request, dict) else None
+    if isinstance(number, str) and _is_text(number):
+        return number
+    return number if isinstance(number, int) and abs(number) < 2**53 else None
 
 
 def _texts(args: object) -> list[tuple[str, str]]:

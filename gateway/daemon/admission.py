@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gateway.clock import to_seconds_text
+from gateway.clock import optional_text, to_seconds_text
 from gateway.daemon.ids import submission_id
 from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
@@ -213,6 +213,7 @@ class Admission:
         return {
             "submission_id": work.id,
             "state": row.state.value,
+            "due_at": to_seconds_text(row.due_ms) if held else None,
             "decision": {
                 "action": "hold" if held else decided.get("action"),
                 "until": to_seconds_text(row.due_ms) if held else decided.get("until"),
@@ -231,6 +232,7 @@ def answer(work: Work, decision: Decision) -> dict[str, Any]:
     return {
         "submission_id": work.id,
         "state": work.row.state.value,
+        "due_at": optional_text(work.row.due_ms or None),
         "decision": {
             "action": decision.action,
             "until": decision.until_text(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from gateway.errors import LinkLost
+from gateway.settings.certificates import SYSTEM
 
 if TYPE_CHECKING:
     from gateway.settings import OperatorSettings
@@ -48,7 +51,7 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
             port=port,
         ) from None
     except (OSError, UnicodeError, trio.BrokenResourceError, ssl.SSLError) as error:
-        cause = error.__cause__ or error
+        cause = _root(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             raise LinkLost(
                 f"the certificate of {host} port {port} is not to be trusted:"
@@ -60,7 +63,7 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
                 alarm="certificate",
             ) from error
         raise LinkLost(
-            f"cannot connect to {host} port {port}: {cause}",
+            f"cannot connect to {host} port {port}: {_words(cause)}",
             hint="check host, port and tls of the operator",
             host=host,
             port=port,
@@ -68,13 +71,31 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
     return stream
 
 
+def _root(error: BaseException) -> BaseException:
+    """What was first: trio wraps it in its own, and tries several addresses in a group."""
+    cause = error.__cause__ or error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
+
+
+def _words(error: BaseException) -> str:
+    """`Connection refused`, without number and address, which the sentence around it names."""
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error.args[-1]) if isinstance(error, socket.gaierror) else str(error)
+
+
 async def _secure(stream: trio.abc.Stream, settings: OperatorSettings) -> trio.abc.Stream:
     tls = settings.tls
     assert tls is not None
-    context = ssl.create_default_context(cafile=tls.ca_file)
+    context = ssl.create_default_context(cafile=None if tls.ca_file == SYSTEM else tls.ca_file)
     if tls.cert_file is not None:
         context.load_cert_chain(tls.cert_file, tls.key_file)
-    name = tls.server_name or settings.host
+    # A certificate never has the dot of the root that a configured name may end with.
+    name = (tls.server_name or settings.host).removesuffix(".")
     secured = trio.SSLStream(stream, context, server_hostname=name)
     await secured.do_handshake()
     return secured

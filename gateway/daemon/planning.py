@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import optional_text
+from gateway.daemon.routing import why_not
 from gateway.ledger.rows import State
 from gateway.smpp.costs import character_costs, without
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.operator import Operator
+    from gateway.daemon.queues import Way
     from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.routing import Routing
     from gateway.daemon.work import Work
@@ -91,23 +93,51 @@ class Planner:
         passed_over: list[dict[str, Any]] = []
         routes: Sequence[RouteSettings] = self._routing.routes
         for number, route in enumerate(routes, 1):
-            why = _why_not(route, work)
+            why = why_not(route, work)
             if why is None:
-                operators = [self._standing(name, now_s) for name in route.operators]
-                bound = [each["name"] for each in operators if each["bound"]]
                 return {
                     "route": {
                         "number": number,
                         "of": len(routes),
+                        "setting": f"routes[{number - 1}]",
                         "to": list(route.to),
+                        "from": list(route.senders),
+                        "brand": list(route.brands),
+                        "category": list(route.categories),
                         "strategy": route.strategy,
+                        "because": _because(route, work),
                     },
                     "passed_over": passed_over,
-                    "operator": bound[0] if bound else None,
-                    "operators": operators,
+                    **self._operators_of(self._routing.way(work), now_s),
                 }
             passed_over.append({"number": number, "to": list(route.to), "why": why})
         raise AssertionError("encoding found a route")
+
+    def _operators_of(self, way: Way, now_s: float) -> dict[str, Any]:
+        """Which of a route's operators takes the message as things stand, and why that one."""
+        operators = [self._standing(name, now_s) for name in way.names]
+        bound = [each for each in operators if each["bound"]]
+        chosen = bound[0] if bound else None
+        for each, weight in zip(operators, way.weights, strict=False):
+            total = sum(way.weights[operators.index(other)] for other in bound)
+            each["weight"] = weight
+            each["share"] = round(weight / total, 4) if each["bound"] else 0.0
+        if chosen is None:
+            why = "none of the route is bound: the message waits until one is"
+        elif not way.weights:
+            first = operators[0] is chosen
+            why = "the first of the route" if first else "the first of the route that is bound"
+            if chosen["paused_s"]:
+                why += ", and what it puts off waits for it"
+        elif len(bound) > 1:
+            chosen, why = None, "whose turn it is, by weight among those that are bound"
+        else:
+            why = "the only one of the route that is bound"
+        return {
+            "operator": None if chosen is None else chosen["name"],
+            "why": why,
+            "operators": operators,
+        }
 
     def _standing(self, name: str, now_s: float) -> dict[str, Any]:
         operator = self._operators[name]
@@ -129,19 +159,19 @@ def _state(decision: Decision, planned_ms: int, now_ms: int) -> tuple[State, int
     return State.QUEUED, None
 
 
-def _why_not(route: RouteSettings, work: Work) -> str | None:
-    """Why a route does not take a message; None if it does."""
+def _because(route: RouteSettings, work: Work) -> list[str]:
+    """Every condition of the route, as it holds for the message; `+` fits everybody."""
     request, row = work.request, work.row
-    if not request.to.startswith(route.to):
-        return f"the recipient does not begin with {' or '.join(route.to)}"
+    prefix = max((each for each in route.to if request.to.startswith(each)), key=len, default="+")
+    reasons = ["any recipient fits" if prefix == "+" else f"the recipient begins with {prefix}"]
     for word, value, wanted in (
         ("sender", request.sender, route.senders),
         ("brand", row.brand, route.brands),
         ("category", row.category, route.categories),
     ):
-        if wanted and value not in wanted:
-            return f"the {word} is not {' or '.join(wanted)}"
-    return None
+        if wanted:
+            reasons.append(f"the {word} is {value}")
+    return reasons
 
 
 def _segments(text: str, encoded: EncodedText, coding: Coding) -> dict[str, Any]:

@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.clock import parse_instant
-from gateway.daemon.queues import PRIORITIES
+from gateway.daemon.arguments import read_arguments
 from gateway.daemon.work import Request
-from gateway.errors import DataError, UsageError
-from gateway.policy.rules import CATEGORIES
+from gateway.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,30 +17,8 @@ if TYPE_CHECKING:
     from gateway.policy.rules import Category
     from gateway.settings import Brand
 
-_ARGUMENTS = frozenset(
-    {
-        "to",
-        "from",
-        "brand",
-        "category",
-        "text",
-        "ref",
-        "campaign",
-        "not_before",
-        "valid_for",
-        "location",
-        "urgent",
-        "age_verified",
-        "third_party_collector",
-        "priority",
-    }
-)
-_DURATION = re.compile(r"(\d{1,6})([smhd])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ALPHANUMERIC_MOST = 11
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9 ._&+-]{1,11}")
-#: An operator's relative validity period ends before 63 days in practice; ours does too.
-_VALID_FOR_MOST_S = 60 * 86400
 
 
 @dataclass(slots=True)
@@ -69,46 +45,31 @@ class SubmissionReader:
             UsageError: an argument nobody knows.
             DataError: a value that cannot be; `fields["field"]` names it.
         """
-        unknown = set(args) - _ARGUMENTS
-        if unknown:
-            raise UsageError(
-                f"unknown argument {min(unknown)!r}",
-                hint=f"known are {', '.join(sorted(_ARGUMENTS))}",
-                field=min(unknown),
-            )
-        brand = self.brand(_text(args, "brand"))
+        given = read_arguments(args)
+        brand = self.brand(given["brand"])
         request = Request(
-            to=self.number(_required(args, "to")),
-            sender=self._sender(_text(args, "from"), brand),
-            text=_required(args, "text"),
-            campaign=_text(args, "campaign"),
-            location=_location(args.get("location")),
-            urgent=_flag(args, "urgent"),
-            age_verified=_flag(args, "age_verified"),
-            third_party_collector=_flag(args, "third_party_collector"),
-            valid_for_s=_duration(args.get("valid_for"), "valid_for"),
-            priority=_priority(args.get("priority")),
+            to=self.number(given["to"]),
+            sender=self._senders_of(brand, self._sender(given["from"], brand)),
+            text=given["text"],
+            campaign=given["campaign"],
+            location=_location(given["location"]),
+            urgent=bool(given["urgent"]),
+            age_verified=bool(given["age_verified"]),
+            third_party_collector=bool(given["third_party_collector"]),
+            valid_for_s=given["valid_for"],
+            not_before_ms=given["not_before"],
+            priority=given["priority"] or 0,
         )
-        not_before = _text(args, "not_before")
-        if not_before is not None:
-            request.not_before_ms = parse_instant(not_before, field="not_before")
-            if request.not_before_ms > now_ms + 366 * 86_400_000:
-                raise DataError(
-                    "not_before is more than a year ahead",
-                    hint="submit it nearer to its time",
-                    field="not_before",
-                )
-        category = _text(args, "category") or "promotional"
-        if category not in CATEGORIES:
+        if (request.not_before_ms or 0) > now_ms + 366 * 86_400_000:
             raise DataError(
-                f"unknown category {category!r}",
-                hint=f"one of {', '.join(CATEGORIES)}; none given means promotional",
-                field="category",
+                "not_before is more than a year ahead",
+                hint="submit it nearer to its time",
+                field="not_before",
             )
-        ref = _text(args, "ref")
+        ref = given["ref"]
         if ref is not None and len(ref) > 200:
             raise DataError("ref is longer than 200 characters", hint="shorten it", field="ref")
-        return Candidate(request, brand, category, ref)
+        return Candidate(request, brand, given["category"] or "promotional", ref)
 
     def number(self, text: str) -> str:
         """The recipient's number in E.164 form."""
@@ -134,6 +95,17 @@ class SubmissionReader:
                 field="brand",
             )
         return name
+
+    def _senders_of(self, brand: str, sender: str) -> str:
+        """*sender*, if the brand may use it; one without senders may use any."""
+        allowed = self._brands[brand].senders if brand else ()
+        if allowed and sender not in allowed:
+            raise DataError(
+                f"from: brand {brand!r} has no sender {sender!r}",
+                hint=f"its senders are {', '.join(allowed)}; add it to senders of [brands.{brand}]",
+                field="from",
+            )
+        return sender
 
     def _sender(self, sender: str | None, brand: str) -> str:
         if sender is None:
@@ -172,67 +144,12 @@ class SubmissionReader:
         return sender
 
 
-def _text(args: Mapping[str, Any], field: str) -> str | None:
-    value = args.get(field)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise DataError(f"{field} must be text", hint="put it in quotes", field=field)
-    return value
-
-
-def _required(args: Mapping[str, Any], field: str) -> str:
-    value = _text(args, field)
+def _location(value: dict[str, object] | None) -> dict[str, str] | None:
     if value is None:
-        raise DataError(f"{field} is missing", hint=f"give {field}", field=field)
-    return value
-
-
-def _flag(args: Mapping[str, Any], field: str) -> bool:
-    value = args.get(field, False)
-    if value in (True, "true", "1", "yes"):
-        return True
-    if value in (False, None, "", "false", "0", "no"):
-        return False
-    raise DataError(f"{field} must be true or false", hint="write true or false", field=field)
-
-
-def _priority(value: object) -> int:
-    """priority_flag of SMPP 3.4 section 5.2.14, as a number or its digit."""
-    if value is None or value == "":
-        return 0
-    text = str(value)
-    if isinstance(value, bool) or text not in {str(each) for each in range(PRIORITIES)}:
-        raise DataError(
-            f"priority: {value!r} is not 0, 1, 2 or 3",
-            hint="0 is normal, 3 leaves first",
-            field="priority",
-        )
-    return int(text)
-
-
-def _duration(value: object, field: str) -> int | None:
-    """Seconds of `90s`, `15m`, `24h` or `2d`."""
-    if value is None or value == "":
         return None
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    seconds = int(match[1]) * _UNIT_S[match[2]] if match else 0
-    if not 1 <= seconds <= _VALID_FOR_MOST_S:
-        raise DataError(
-            f"{field}: {value!r} is not a time span between 1s and 60d",
-            hint="write it as 90s, 15m, 24h or 2d",
-            field=field,
-        )
-    return seconds
-
-
-def _location(value: object) -> dict[str, str] | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, dict) and all(
-        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-    ):
-        return dict(value)
+    texts = {key: text for key, text in value.items() if isinstance(text, str)}
+    if texts == value:
+        return texts
     raise DataError(
         "location must be an object of texts",
         hint='as {"country":"US","region":"CA","evidence":"verified"}',

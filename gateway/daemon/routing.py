@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gateway.daemon.work import Work
     from gateway.settings import OperatorSettings, RouteSettings
 
+#: Routes that say why they do not fit, in an error.
+_REASONS_MOST = 5
+
 
 class Routing:
     """The configured routes."""
@@ -51,9 +54,16 @@ class Routing:
                 to=request.to, sender=request.sender, brand=row.brand, category=row.category
             ):
                 return number
+        reasons = [
+            f"[{number}] {why_not(route, work)}"
+            for number, route in enumerate(self.routes[:_REASONS_MOST])
+        ]
+        more = len(self.routes) - len(reasons)
         raise ConfigError(
-            "no route leads to this recipient",
-            hint='add [[routes]] with to = ["+"] for everything else',
+            f"routes: none leads to this recipient: {'; '.join(reasons)}"
+            + (f"; and {more} more" if more else ""),
+            hint="add [[routes]] with its country code in `to` and the operators that take it, or"
+            ' with to = ["+"] for everything else',
             setting="routes",
         )
 
@@ -63,6 +73,21 @@ class Routing:
         The segments of a message are sealed when it is accepted, so fail-over may not change them.
         """
         return self._codings[operators[0]]
+
+
+def why_not(route: RouteSettings, work: Work) -> str | None:
+    """Why a route does not take a message; None if it does."""
+    request, row = work.request, work.row
+    if not request.to.startswith(route.to):
+        return f"the recipient does not begin with {' or '.join(route.to)}"
+    for word, value, wanted in (
+        ("sender", request.sender, route.senders),
+        ("brand", row.brand, route.brands),
+        ("category", row.category, route.categories),
+    ):
+        if wanted and value not in wanted:
+            return f"the {word} is not {' or '.join(wanted)}"
+    return None
 
 
 def coding_of(settings: OperatorSettings) -> Coding:

@@ -124,7 +124,7 @@ class DaemonState:
     def _operator(self, operator: Operator) -> dict[str, Any]:
         links = operator.links
         best = min(links, key=lambda link: _RANK.get(link.state, len(_RANK)))
-        pause_s = operator.pace.left_s(self._pipeline.clock.monotonic_s())
+        pause_s = operator.pace.left_s(trio.current_time())
         now_ms = self._pipeline.clock.now_ms()
         return {
             "name": operator.name,

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import grp
-import re
 from typing import TYPE_CHECKING
-
-from gateway.settings.reading import nearest_hint
 
 if TYPE_CHECKING:
     from gateway.settings.lines import Place
     from gateway.settings.model import Admin, Gateway, Roles
     from gateway.settings.parties import Issuer, Sender, Window
     from gateway.settings.reading import Reading
-    from gateway.settings.traffic import OperatorSettings, RouteSettings, Tls
+    from gateway.settings.traffic import OperatorSettings, RouteSettings
 
 
 def gateway(table: Gateway, place: Place, reading: Reading) -> None:
-    """The name makes the log's origin."""
     """The data directory may be missing (`acuse serve` makes it), but must not be a file."""
     if table.data_dir.exists() and not table.data_dir.is_dir():
         reading.problem(
@@ -77,15 +73,6 @@ def sender(table: Sender, place: Place, reading: Reading) -> None:
         )
 
 
-def tls(table: Tls, place: Place, reading: Reading) -> None:
-    """A client certificate needs its key."""
-    if (table.cert_file is None) != (table.key_file is None):
-        there, missing = ("cert_file", "key_file") if table.cert_file else ("key_file", "cert_file")
-        reading.problem(
-            (*place, missing), f"is missing, though {there} is set", "the two belong together"
-        )
-
-
 def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
     """Settings of an operator that cannot work together, or probably are not meant."""
     for timer in ("enquire_link_s", "response_timeout_s"):
@@ -113,12 +100,6 @@ def operator(table: OperatorSettings, place: Place, reading: Reading) -> None:
                     f"is for GSM 7-bit text, and default_alphabet is {table.default_alphabet}",
                     'leave it out, or set default_alphabet = "gsm7"',
                 )
-    if table.interface_version == "3.3" and table.bind == "transceiver":
-        reading.problem(
-            (*place, "interface_version"),
-            "SMPP 3.3 has no transceiver",
-            'bind = "split", or interface_version = "3.4"',
-        )
     if table.bind == "transmitter":
         reading.warn(
             (*place, "bind"),
@@ -177,82 +158,3 @@ def _group_exists(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def references(raw: dict[str, object], reading: Reading) -> None:
-    """Routes name operators that can send, and brands, that are there.
-
-    Looks at the parsed TOML, so that it finds its own problems however many others there are.
-    """
-    operators, brands = (_tables(raw.get(key)) for key in ("operators", "brands"))
-    used: set[str] = set()
-    routes = raw.get("routes")
-    for number, route in enumerate(routes if isinstance(routes, list) else []):
-        if not isinstance(route, dict):
-            continue
-        for key, known in (("operators", operators), ("brand", brands)):
-            for name, place in _names(route, key, ("routes", number, key)):
-                if name not in known and re.fullmatch(r"[A-Za-z0-9._-]+", name):
-                    noun = key.removesuffix("s")
-                    reading.problem(
-                        place, f"there is no {noun} {name!r}", nearest_hint(name, known)
-                    )
-        _segmentation(number, route, operators, reading)
-        for name, place in _names(route, "operators", ("routes", number, "operators")):
-            used.add(name)
-            if operators.get(name, {}).get("bind") == "receiver":
-                reading.problem(
-                    place,
-                    f"the operator {name!r} is bound as receiver and cannot send",
-                    'bind it as "transceiver" or "split", or route elsewhere',
-                )
-    for name, table in operators.items():
-        if name not in used and table.get("bind") != "receiver":
-            reading.warn(
-                ("operators", name),
-                "no route leads to it: it will be bound, and nothing will be sent through it",
-                f'name it in a route: operators = ["{name}"]',
-            )
-
-
-#: Settings that decide the segments of a text, and their defaults.
-SEGMENTATION: dict[str, object] = {
-    "default_alphabet": "gsm7",
-    "national_tables": [],
-    "gsm7_packing": "unpacked",
-    "long_message": "udh",
-}
-
-
-def _segmentation(
-    number: int,
-    route: dict[str, object],
-    operators: dict[str, dict[str, object]],
-    reading: Reading,
-) -> None:
-    """Segments are sealed when a message is accepted, so fail-over may not change them."""
-    place = ("routes", number, "operators")
-    named = [operators[name] for name, _ in _names(route, "operators", place) if name in operators]
-    for setting, default in SEGMENTATION.items():
-        values = [table.get(setting, default) for table in named]
-        lists = [value if isinstance(value, list) else [value] for value in values]
-        if any(value != lists[0] for value in lists):
-            reading.problem(
-                place,
-                f"operators of one route must have the same {setting}",
-                "give those with another one a route of their own",
-            )
-
-
-def _tables(raw: object) -> dict[str, dict[str, object]]:
-    if not isinstance(raw, dict):
-        return {}
-    return {name: table if isinstance(table, dict) else {} for name, table in raw.items()}
-
-
-def _names(route: dict[str, object], key: str, place: Place) -> list[tuple[str, Place]]:
-    value = route.get(key)
-    if isinstance(value, str):
-        return [(value, place)]
-    items = value if isinstance(value, list) else []
-    return [(item, (*place, at)) for at, item in enumerate(items) if isinstance(item, str)]

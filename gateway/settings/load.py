@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway.errors import ConfigError
-from gateway.settings import checks
+from gateway.settings import checks, references
 from gateway.settings.kinds import SocketPath
 from gateway.settings.lines import locate
 from gateway.settings.model import Settings
@@ -45,7 +45,7 @@ def load_settings(path: Path, *, secrets: bool = True) -> Settings:
         secrets=secrets,
         credentials=Path(credentials) if credentials else None,
     )
-    checks.references(raw, reading)
+    references.check(raw, reading)
     settings: Settings | None
     try:
         settings = read_table(Settings, raw, (), reading, path=path)
@@ -153,6 +153,8 @@ def _parse(path: Path, text: str) -> dict[str, object]:
         message = str(error)
     except RecursionError:
         message = "Nested too deeply"
+    except ValueError:
+        message = "A number has too many digits, or a date does not exist"
     matched = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     message = message.removesuffix(" (at end of document)")
     line, column = text.count("\n") + 1, len(text) - text.rfind("\n")

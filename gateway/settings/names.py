@@ -34,7 +34,9 @@ SENDER = Text(
     r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 .&_+-]{0,10}|\d{3,8}|\+[1-9]\d{6,14}",
     "at most 11 letters and digits, a short code of 3 to 8 digits, or + and a whole number",
 )
-PREFIX = Text("number prefix", r"\+\d{0,15}", 'a country code or more, as in "+34" or "+346"')
+PREFIX = Text(
+    "number prefix", r"\+([1-9]\d{0,14})?", 'a country code or more, as in "+34" or "+346"'
+)
 URI = Text("web address", r"https?://\S+", "it begins with https://", empty=True)
 OVERLAY = Text("name of an overlay", r"[a-z]+(-[a-z]+)*", "small letters, as us-conservative")
 GROUP = Text("group of the system", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", "as in /etc/group")

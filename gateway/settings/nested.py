@@ -16,6 +16,7 @@ from gateway.settings.reading import (
     Wrong,
     nearest_hint,
     read_table,
+    settings_of,
     type_words,
 )
 from gateway.settings.secret import Secret
@@ -118,7 +119,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class SwitchOrTable:
-    """`false`, `true` (the table with all its defaults) or the table: None or an instance."""
+    """`false` or the table: None or an instance. `true` is the table with all its defaults."""
 
     item: Table
 
@@ -126,11 +127,12 @@ class SwitchOrTable:
         if isinstance(value, bool):
             return self.item.read({}, place, reading) if value else None
         if not isinstance(value, dict):
-            raise Wrong(f"must be true, false or a table, not {type_words(value)}")
+            keys = ", ".join(settings_of(self.item.table))
+            raise Wrong(f"must be false or a table, not {type_words(value)}", f"a table has {keys}")
         return self.item.read(value, place, reading)
 
     def words(self) -> str:
-        return "true, false or table"
+        return "false or table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class SecretText:
             )
         if len(password) > self.max_octets:
             raise Wrong(
-                f"the password has {len(password)} octets; SMPP 3.4 allows {self.max_octets}",
+                f"the password has {len(password)} octets; SMPP allows {self.max_octets}",
                 "ask the operator for one that fits",
             )
         return Secret(password, source=origin)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.settings import checks
+from gateway.settings import certificates
+from gateway.settings.certificates import Authorities
+from gateway.settings.hosts import Host
 from gateway.settings.kinds import (
     Choice,
     Each,
     FilePath,
     Flag,
-    Host,
     Many,
     Number,
     Span,
@@ -35,13 +36,13 @@ NO_PASSWORD = Secret("", source="nowhere")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """TLS towards an operator; without ca_file the system's authorities are trusted."""
+    """TLS towards an operator; whose certificates are believed is always said."""
 
-    ca_file: Path | None = field(
-        default=None,
+    ca_file: Path | str = field(
         metadata=about(
-            "Certificates that may vouch for the operator (PEM).",
-            FilePath(exists=True),
+            "The authorities that may vouch for the operator: a file of certificates (PEM), or "
+            '"system" for all those that this machine trusts.',
+            Authorities(),
             sample='"/etc/acuse/operator-ca.pem"',
         ),
     )
@@ -81,9 +82,9 @@ class OperatorSettings:
     tls: Tls | None = field(
         default=None,
         metadata=about(
-            "Encrypt the connection: true, or a table of ca_file, cert_file, key_file, "
+            "Encrypt the connection: a table of ca_file (required), cert_file, key_file, "
             "server_name.",
-            SwitchOrTable(Table(Tls, checks.tls)),
+            SwitchOrTable(Table(Tls, certificates.tls)),
             sample="false",
         ),
     )

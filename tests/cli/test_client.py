@@ -218,3 +218,17 @@ def test_a_socket_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(socket.socket, "connect", refuse, raising=False)
     with pytest.raises(NotPermitted, match="may not open"):
         Client(tmp_path / "s")
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"a": ["\udc80"]}, float("nan"), {"a": float("inf")}])
+def test_what_json_cannot_say_breaks_one_request_of_many_and_names_its_argument(
+    tmp_path: Path, value: object
+) -> None:
+    with FakeDaemon(tmp_path / "s", {"echo": echo}), Client(tmp_path / "s") as client:
+        good: tuple[str, dict[str, object]] = ("echo", {"a": 1})
+        first, broken, last = client.pipeline([good, ("echo", {"b": 1, "text": value}), good])
+    assert first == last == {"a": 1}
+    assert isinstance(broken, DataError)
+    assert broken.fields["field"] == "text"
+    assert "text holds half of a surrogate pair" in broken.message
+    assert broken.hint

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.cli import output
+from gateway.cli import output, record
 from gateway.errors import AnswerIsNo
 from tests.cli.samples import ID, MESSAGE, RECORD, STATUS, operator
 
@@ -341,8 +342,37 @@ def test_status_in_other_states(acuse: Acuse, change: dict[str, object], says: s
     assert says in acuse("status").out
 
 
+def test_status_tells_to_the_end_what_is_wrong_with_an_operator(
+    acuse: Acuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {
+        **operator("movistar", "waiting"),
+        "throttled_until": "2026-11-29T07:00:00Z",
+        "alarm": {
+            "kind": "certificate",
+            "message": "the certificate of smpp.example.net port 2775 is not to be trusted:"
+            " Hostname mismatch, certificate is not valid for 'smpp.example.org'.",
+        },
+    }
+    lines = _status_on_terminal(acuse, {**STATUS, "operators": [wrong]}, monkeypatch)
+    assert "smpp.example.org'." in "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("movistar") and "waiting" in line for line in lines)
+
+
 def test_no_daemon_is_69(acuse: Acuse) -> None:
     ran = acuse("status", "--json")
     assert ran.code == 69
     assert ran.json()["error"]["code"] == "unreachable"
     assert acuse("submit", "--to", "+34600111222", "--text", "x").code == 69
+
+
+def test_every_event_of_a_message_has_words_for_people() -> None:
+    daemon = Path(record.__file__).parent.parent / "daemon"
+    written = {
+        code
+        for source in daemon.glob("*.py")
+        for code in re.findall(r'\bevent\(\s*work,\s*"([^"]+)"', source.read_text())
+    }
+    assert {"A.1", "x.Resolved", "x.Released"} <= written
+    assert written <= set(record.EVENTS)

@@ -31,9 +31,20 @@ PLAN: dict[str, Any] = {
         "rules": ["ES-QH"],
         "warnings": [],
     },
-    "route": {"number": 2, "of": 3, "to": ["+34"], "strategy": "failover"},
+    "route": {
+        "number": 2,
+        "of": 3,
+        "setting": "routes[1]",
+        "to": ["+34"],
+        "from": [],
+        "brand": ["acme"],
+        "category": [],
+        "strategy": "failover",
+        "because": ["the recipient begins with +34", "the brand is acme"],
+    },
     "passed_over": [{"number": 1, "to": ["+33"], "why": "the recipient does not begin with +33"}],
     "operator": "vodafone",
+    "why": "the first of the route that is bound",
     "operators": [
         {"name": "movistar", "bound": False, "paused_s": 0.0},
         {"name": "vodafone", "bound": True, "paused_s": 2.5},
@@ -87,6 +98,7 @@ def test_the_page_says_it_all_in_80_columns(acuse: Acuse, monkeypatch: pytest.Mo
         "is submission 0199e0c4",
         "decision    hold until 2026-11-29 09:00:00 UTC because of quiet_hours",
         "route       2 of 3: to +34, failover",
+        "because     the recipient begins with +34, the brand is acme",
         "passed over route 1: the recipient does not begin with +33",
         "passed over movistar: not bound",
         "operator    vodafone: the first of the route that is bound, paused for 2.5 s",
@@ -96,6 +108,24 @@ def test_the_page_says_it_all_in_80_columns(acuse: Acuse, monkeypatch: pytest.Mo
         "67 of 67    140",
         "forces UCS-2",
         "without     gsm7, 87 units, 1 segment",
+    ):
+        assert said in out, said
+
+
+def test_a_balance_shows_shares_and_who_is_down(acuse: Acuse) -> None:
+    operators = [
+        {"name": "movistar", "bound": True, "paused_s": 2.5, "weight": 3, "share": 0.75},
+        {"name": "vodafone", "bound": True, "paused_s": 0.0, "weight": 1, "share": 0.25},
+        {"name": "orange", "bound": False, "paused_s": 0.0, "weight": 2, "share": 0.0},
+    ]
+    turn = {"operator": None, "why": "whose turn it is, by weight among those that are bound"}
+    acuse.daemon(plan={**PLAN, **turn, "operators": operators})
+    out = acuse(*ONE).out
+    for said in (
+        "operator    whose turn it is, by weight among those that are bound",
+        "takes part  movistar: bound, weight 3, 75% of the messages now, paused for 2.5 s",
+        "takes part  vodafone: bound, weight 1, 25% of the messages now",
+        "passed over orange: not bound, weight 2",
     ):
         assert said in out, said
 
@@ -130,6 +160,7 @@ def test_a_payload_says_how_many_short_messages_it_becomes(acuse: Acuse) -> None
         ],
         "without_them": None,
         "operator": None,
+        "why": "none of the route is bound: the message waits until one is",
         "substituted": [],
         "known_as": None,
     }
@@ -137,7 +168,7 @@ def test_a_payload_says_how_many_short_messages_it_becomes(acuse: Acuse) -> None
     out = acuse(*ONE).out
     assert "gsm7, 400 septets, 1 segment, by payload" in out
     assert "the operator makes 3 short messages of it" in out
-    assert "none of the route is bound: it would wait" in out
+    assert "none of the route is bound: the message waits" in out
     assert "is in the extension table, costs 2" in out
     assert "without" not in out
 

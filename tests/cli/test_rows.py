@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cli.rows import KEYS, Broken, Row, read_rows
+from gateway.cli.rows import Broken, Row, read_rows
+from gateway.daemon.arguments import KEYS
 from gateway.errors import DataError
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 from gateway.errors import (
     AcuseError,
     AnswerIsNo,
+    ConfigError,
     DataError,
     NotPermitted,
     StorageError,
@@ -188,9 +190,101 @@ def test_wait_ends_with_the_final_state(
     assert state in acuse(*ONE, "--wait").out
 
 
+HELD = {
+    **SUBMITTED,
+    "state": "held",
+    "due_at": "2026-11-30T07:00:00Z",
+    "decision": {
+        **SUBMITTED["decision"],
+        "action": "hold",
+        "until": "2026-11-30T07:00:00Z",
+        "reason": "quiet_hours",
+    },
+}
+SCHEDULED = {**SUBMITTED, "state": "held", "due_at": "2026-11-30T07:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("taken", "says"),
+    [
+        (HELD, "is held until 2026-11-30 07:00:00 UTC because of quiet_hours; waiting up to 5 s"),
+        (SCHEDULED, "is held until 2026-11-30 07:00:00 UTC, as --not-before says; waiting"),
+        (SUBMITTED, "is queued; waiting up to 5 s"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_wait_says_on_stderr_what_it_waits_for_and_that_it_was_in_vain(
+    acuse: Acuse, taken: dict[str, Any], says: str, as_json: bool
+) -> None:
+    record = {**RECORD, "state": taken["state"]}
+    acuse.daemon(submit=taken, messages_wait={**record, "timed_out": True})
+    ran = acuse(*ONE, "--wait", "--timeout", "5", *(["--json"] if as_json else []))
+    assert ran.code == 75
+    first, last = ran.err.splitlines()
+    assert first.startswith(f"acuse: note: submission {ID} {says}")
+    assert last == (
+        f"acuse: note: not final after 5 s; `acuse receipts show {ID}` tells what becomes of it"
+    )
+    if as_json:
+        assert ran.json()["timed_out"] is True
+
+
+def test_waiting_for_what_is_final_already_says_nothing_more(acuse: Acuse) -> None:
+    known = {**SUBMITTED, "state": "delivered", "repeated": True}
+    acuse.daemon(submit=known, messages_wait={**RECORD, "state": "delivered"})
+    ran = acuse(*ONE, "--ref", "r", "--wait", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json()["state"] == "delivered"
+
+
+def test_a_daemon_that_goes_away_during_a_wait_leaves_the_id(acuse: Acuse) -> None:
+    acuse.daemon(submit=SUBMITTED, messages_wait=None)
+    ran = acuse(*ONE, "--wait")
+    assert ran.code == 69
+    assert f"submission {ID} was taken" in ran.err
+    assert f"acuse: hint: `acuse receipts show {ID}`" in ran.err
+    error = acuse(*ONE, "--wait", "--json").json()["error"]
+    assert error["fields"]["submission_id"] == ID
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_whoever_stops_waiting_is_left_with_the_id(acuse: Acuse, as_json: bool) -> None:
+    def interrupted(_: dict[str, Any]) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return {**RECORD, "timed_out": True}
+
+    acuse.daemon(submit=SUBMITTED, messages_wait=interrupted)
+    ran = acuse(*ONE, "--wait", *(["--json"] if as_json else []))
+    assert (ran.code, ran.out) == (130, "")
+    assert f"no longer waiting; the submission goes on: `acuse receipts show {ID}`" in ran.err
+
+
+@pytest.mark.parametrize("timeout", ["nan", "inf", "-1", "0", "86401", "soon"])
+def test_a_timeout_that_cannot_be(acuse: Acuse, timeout: str) -> None:
+    ran = acuse(*ONE, "--wait", "--timeout", timeout)
+    assert ran.code == 64
+    assert "--timeout" in ran.err
+
+
 def test_wait_does_not_wait_for_what_was_refused(acuse: Acuse) -> None:
     acuse.daemon(submit=REFUSED)
     assert acuse(*ONE, "--wait", "--json").json() == REFUSED
+
+
+def test_a_recipient_without_a_route_breaks_its_line_alone(acuse: Acuse, tmp_path: Path) -> None:
+    def routed(args: dict[str, Any]) -> dict[str, Any] | AcuseError:
+        if args["to"].startswith("+34"):
+            return SUBMITTED
+        return ConfigError("routes: none leads to this recipient", hint="add", setting="routes")
+
+    acuse.daemon(submit=routed)
+    file = tmp_path / "x.csv"
+    file.write_text("to,text\n+34600111222,a\n+4915112345678,b\n+34600111223,c\n")
+    ran = acuse("submit", "--batch", str(file), "--json")
+    assert ran.code == 65
+    first, broken, last = ran.lines()
+    assert first == last == SUBMITTED
+    assert (broken["line"], broken["error"]["fields"]["setting"]) == (3, "routes")
 
 
 # -- batches ---------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ async def test_no_line_can_stop_the_daemon(
     async with world.running() as daemon:
         answers = await daemon.ask_all([(cmd, args)])
         assert "error" in answers[0]
+        assert answers[0]["id"] is not None  # who sent many must know which it was
         assert (await daemon.result("status"))["ready"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -291,3 +292,40 @@ async def test_tls_is_verified_and_shown(tmp_path: Path, host: str) -> None:
 def test_a_connection_without_tls_has_no_tls_state() -> None:
     ours, _ = trio.testing.memory_stream_pair()
     assert tls_state(ours) is None
+
+
+async def reason_of(directory: Path, host: str, port: int, settings: str = "") -> str:
+    config = write_config(directory, {"movistar": settings}, ports={"movistar": port})
+    config.write_text(config.read_text().replace('host = "127.0.0.1"', f'host = "{host}"'))
+    with pytest.raises(LinkLost) as lost:
+        await connect_tcp(load_settings(config).operators["movistar"])
+    assert lost.value.hint
+    return lost.value.message
+
+
+async def test_why_there_is_no_connection_is_said_in_plain_words(tmp_path: Path) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+
+    async def greet(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, greet, [listener])
+        tls = 'tls = {ca_file = "system"}'
+        spoke = await reason_of(tmp_path, "127.0.0.1", port, tls)
+        nursery.cancel_scope.cancel()
+    refused = await reason_of(tmp_path, "127.0.0.1", port)
+    assert spoke.startswith(f"cannot connect to 127.0.0.1 port {port}: the TLS handshake failed: ")
+    assert refused == f"cannot connect to 127.0.0.1 port {port}: Connection refused"
+
+
+async def test_a_name_that_dns_does_not_know_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(*_: object, **__: object) -> trio.SocketStream:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("trio.open_tcp_stream", unknown)
+    reason = await reason_of(tmp_path, "smpp.example.net", 2775)
+    assert reason == "cannot connect to smpp.example.net port 2775: Name or service not known"

@@ -224,3 +224,20 @@ async def test_lists_are_filtered_newest_first_and_cut(
     assert none == []
     assert wrong["error"]["fields"]["field"] == "state"
     assert unknown["error"]["fields"]["field"] == "colour"
+
+
+async def test_a_brand_sends_only_by_its_own_senders(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    world.config.write_text(f'{world.config.read_text()}[brands.any]\nlegal_name = "Any SL"\n')
+    message = {"to": "+34600444001", "text": "x", "category": "otp"}
+    async with world.running() as daemon:
+        foreign = await daemon.ask("submit", **message, brand="acme", **{"from": "OTHER"})
+        own = await daemon.ask("submit", **message, brand="acme", **{"from": "ACME"})
+        free = await daemon.ask("submit", **message, brand="any", **{"from": "OTHER"})
+    error = foreign["error"]
+    assert (error["code"], error["fields"]["field"]) == ("data", "from")
+    assert "its senders are ACME" in error["hint"]
+    assert "result" in own
+    assert "result" in free

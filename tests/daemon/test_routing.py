@@ -136,3 +136,78 @@ async def test_a_message_throttled_before_it_began_goes_to_the_next_operator_whe
         record = await daemon.final(answer["submission_id"])
     assert record["operator"] == "vodafone"
     assert record["state"] == "delivered"
+
+
+async def test_a_plan_of_a_balance_shows_the_shares_of_those_that_are_up(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path, {"movistar": "", "vodafone": "", "orange": ""})
+    text = world.config.read_text()
+    conditions = 'from = ["ACME"]\nbrand = ["acme"]\nstrategy = "balance"\nweights = [3, 1, 4]\n'
+    world.config.write_text(text + conditions)
+    world.operators["orange"].options = SimOptions(system_id="acuse", password="other")
+    async with world.running() as daemon:
+        await trio.sleep(1)
+        plan = await daemon.result("plan", to="+34600444001", text="x")
+        daemon.gateway.operators["movistar"].pace.slow_down(trio.current_time())
+        paused = await daemon.result("plan", to="+34600444001", text="x")
+        daemon.gateway.operators["movistar"].links = ()
+        alone = await daemon.result("plan", to="+34600444001", text="x")
+    assert plan["route"]["because"] == [
+        "any recipient fits",
+        "the sender is ACME",
+        "the brand is acme",
+    ]
+    assert plan["operator"] is None
+    assert plan["why"] == "whose turn it is, by weight among those that are bound"
+    shown = [
+        (each["name"], each["bound"], each["weight"], each["share"]) for each in plan["operators"]
+    ]
+    assert shown == [
+        ("movistar", True, 3, 0.75),
+        ("vodafone", True, 1, 0.25),
+        ("orange", False, 4, 0.0),
+    ]
+    assert [each["paused_s"] for each in paused["operators"]] == [0.5, 0.0, 0.0]
+    assert alone["operator"] == "vodafone"
+    assert alone["why"] == "the only one of the route that is bound"
+    assert alone["operators"][1]["share"] == 1.0
+
+
+async def test_a_plan_of_a_failover_says_who_takes_it_now_and_why(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path, {"movistar": "", "vodafone": ""})
+    async with world.running() as daemon:
+        await trio.sleep(1)
+        first = await daemon.result("plan", to="+34600444001", text="x")
+        daemon.gateway.operators["movistar"].pace.slow_down(trio.current_time())
+        paused = await daemon.result("plan", to="+34600444001", text="x")
+        daemon.gateway.operators["movistar"].links = ()
+        second = await daemon.result("plan", to="+34600444001", text="x")
+    assert (first["operator"], first["why"]) == ("movistar", "the first of the route")
+    assert paused["operator"] == "movistar"
+    assert paused["why"] == "the first of the route, and what it puts off waits for it"
+    assert second["operator"] == "vodafone"
+    assert second["why"] == "the first of the route that is bound"
+    assert "share" not in second["operators"][0]
+
+
+async def test_a_route_to_nowhere_is_said_at_submission_with_every_routes_reason(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    text = world.config.read_text()
+    only = 'to = ["+33"]\nfrom = ["OTHER"]\n[[routes]]\nto = ["+34"]\nbrand = ["acme"]\n'
+    world.config.write_text(text.replace('to = ["+"]\n', f'operators = ["movistar"]\n{only}'))
+    async with world.running() as daemon:
+        for command in ("submit", "plan"):
+            answer = await daemon.ask(command, to="+4915112345678", text="x")
+            error = answer["error"]
+            assert error["fields"]["setting"] == "routes"
+            assert error["message"] == (
+                "routes: none leads to this recipient: [0] the recipient does not begin with +33;"
+                " [1] the recipient does not begin with +34"
+            )
+            assert "[[routes]]" in error["hint"]
+        assert await daemon.items("messages.list") == []

@@ -258,8 +258,19 @@ operators = ["movistar"]
         "the sender is not OTHER",
         "the brand is not other",
     ]
-    assert plan["route"] == {"number": 5, "of": 5, "to": ["+"], "strategy": "failover"}
+    assert plan["route"] == {
+        "number": 5,
+        "of": 5,
+        "setting": "routes[4]",
+        "to": ["+"],
+        "from": [],
+        "brand": [],
+        "category": [],
+        "strategy": "failover",
+        "because": ["any recipient fits"],
+    }
     assert plan["operator"] is None
+    assert plan["why"] == "none of the route is bound: the message waits until one is"
     assert [each["bound"] for each in plan["operators"]] == [False, False]
 
 

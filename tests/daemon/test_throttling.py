@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from gateway.clock import to_seconds_text
 from gateway.daemon.pace import LEAST_SHARE, PAUSE_S, Pace
 from gateway.daemon.responses import RETRY_S, retry_after_s
 from gateway.smpp.consts import Status
@@ -227,3 +228,19 @@ def test_pauses_grow_to_a_limit_and_the_rate_falls_to_one() -> None:
 def test_the_wait_of_one_message_grows_to_a_limit() -> None:
     assert [retry_after_s(tries) for tries in (1, 2, 3)] == [0.5, 1.0, 2.0]
     assert retry_after_s(10_000) == RETRY_S[1]
+
+
+async def test_status_says_until_when_an_operator_is_paused_and_forgets_it_then(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    async with world.running() as daemon:
+        await trio.sleep(1)
+        daemon.gateway.operators["movistar"].pace.slow_down(trio.current_time())
+        paused = (await daemon.result("status"))["operators"][0]["throttled_until"]
+        soon = to_seconds_text(world.clock.wall_ms() + 500)
+        await trio.sleep(PAUSE_S[0] + 1)
+        over = (await daemon.result("status"))["operators"][0]
+    assert paused == soon
+    assert over["throttled_until"] is None
+    assert over["throttled"] == 1

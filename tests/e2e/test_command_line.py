@@ -167,11 +167,13 @@ def test_what_cannot_be_submitted_gets_one_error_that_names_it(
 
 
 def test_a_text_that_cannot_be_encoded_is_refused(site: Site) -> None:
-    ran = site.acuse(
-        "submit", "--batch", "-", "--json", stdin=json.dumps({"to": NUMBER, "text": "\ud800"})
-    )
+    texts = ["\ud800", "good"]
+    lines = [json.dumps({"to": NUMBER, "text": text, "category": "otp"}) for text in texts]
+    ran = site.acuse("submit", "--batch", "-", "--json", stdin="\n".join(lines))
     assert ran.code == 65
-    assert ran.json()["error"]["fields"]["field"] == "text"
+    broken, good = ran.lines()
+    assert (broken["line"], broken["error"]["fields"]["field"]) == (1, "text")
+    assert good["state"] == "queued"
 
 
 def test_a_batch_with_broken_lines_lists_them_and_sends_the_others(site: Site) -> None:

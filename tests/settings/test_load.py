@@ -138,12 +138,21 @@ def test_everything_at_once_is_read(tmp_path: Path) -> None:
         ('dialect = "klingon"', "dialect", "no dialect 'klingon'", "generic"),
         ('system_type = "thirteen char"', "system_type", "13 octets", "operator"),
         ('system_type = "tab\\t"', "system_type", "control character", "one line"),
-        ("tls = 5", "tls", "must be true, false or a table", ""),
-        ("tls = {ca = 'x'}", "tls.ca", "is not a setting", "ca_file"),
+        ("tls = 5", "tls", "must be false or a table", "ca_file"),
         ("tls = {ca_file = 'nope.pem'}", "tls.ca_file", "does not exist", "correct the path"),
         ("tls = {ca_file = '.'}", "tls.ca_file", "is a directory", "name the file"),
-        ("tls = {cert_file = '/dev/null'}", "tls.key_file", "is missing, though cert_file", "two"),
-        ("tls = {key_file = '/dev/null'}", "tls.cert_file", "is missing, though key_file", "two"),
+        (
+            "tls = {ca_file = 'system', cert_file = '/dev/null'}",
+            "tls.key_file",
+            "is missing, though cert_file",
+            "two",
+        ),
+        (
+            "tls = {ca_file = 'system', key_file = '/dev/null'}",
+            "tls.cert_file",
+            "is missing, though key_file",
+            "two",
+        ),
     ],
 )
 def test_a_bad_operator_setting_is_named_with_its_line(
@@ -437,9 +446,10 @@ def test_a_brand_may_leave_the_zone_to_the_recipient(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tls", "given"), [("false", False), ("true", True), ("{}", True), ("{server_name='x'}", True)]
+    ("tls", "given"),
+    [("false", False), ("{ca_file='system'}", True), ("{ca_file='system', server_name='x'}", True)],
 )
-def test_tls_is_a_switch_or_a_table(tmp_path: Path, tls: str, given: bool) -> None:
+def test_tls_is_off_or_a_table(tmp_path: Path, tls: str, given: bool) -> None:
     operator = load_settings(written(tmp_path, under_movistar(f"tls = {tls}"))).operators
     assert (operator["movistar"].tls is not None) is given
 
