@@ -16,8 +16,8 @@ import click
 from gateway.cli.command import DEFAULT_CONFIG, command, group
 from gateway.cli.output import plain, print_json, say, width_of_terminal
 from gateway.cli.root import root
-from gateway.cli.words import CATEGORIES
 from gateway.errors import ConfigError, DataError
+from gateway.settings.names import CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
