@@ -14,6 +14,7 @@ from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
+from gateway.daemon.consents import Consents
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.inbound import Inbound
@@ -108,7 +109,8 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    judging = Judging(book, store, parties)
+    consents = Consents(store, vault, sealer)
+    judging = Judging(book, store, parties, consents)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
     optouts = Optouts(store, vault, sealer)

@@ -33,7 +33,7 @@ class Optouts:
     def add(self, number: str, brand: str, source: str, now_ms: int) -> tuple[int, bool]:
         """Note that *number* wants no more messages; since when, and whether it was known."""
         person = self.person(number)
-        known = [row for row in self._store.optouts(person) if row.brand == brand]
+        known = [row for row in self._store.people.optouts(person) if row.brand == brand]
         if known:
             return known[0].added_ms, True
         source = source[:_SOURCE_MOST]
@@ -71,7 +71,9 @@ class Optouts:
         Raises:
             AnswerIsNo: it is not on the list for that brand.
         """
-        known = [row for row in self._store.optouts(self.person(number)) if row.brand == brand]
+        known = [
+            row for row in self._store.people.optouts(self.person(number)) if row.brand == brand
+        ]
         if not known:
             raise AnswerIsNo(
                 "there is no such opt-out", hint="`acuse optout list` shows them", brand=brand
@@ -86,7 +88,7 @@ class Optouts:
             purpose="optout_removed",
             method=source[:_SOURCE_MOST],
         )
-        self._store.remove_optout(known[0].id)
+        self._store.remove_optout(known[0])
 
     def person(self, number: str) -> bytes:
         """The keyed hash by which *number* (E.164) is known."""
