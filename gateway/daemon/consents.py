@@ -7,14 +7,22 @@ a date on the old one. It counts at once, for what is held and queued too.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
 from gateway.clock import to_datetime
 from gateway.daemon.months import month_of
-from gateway.errors import AnswerIsNo, DataError
+from gateway.daemon.terms import (
+    SOURCE_MOST,
+    by,
+    check_grant,
+    content_of,
+    details_of,
+    is_same,
+    text_hash,
+)
+from gateway.errors import AnswerIsNo
 from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical
@@ -35,12 +43,6 @@ _Row = TypeVar("_Row", ConsentRow, ConsentRequestRow)
 
 #: How long an answer to a request confirms it.
 REQUEST_MS: Final = 24 * 3_600_000
-#: 2000-01-01: nobody consented to text messages of a brand before.
-EARLIEST_MS: Final = 946_684_800_000
-#: What evidence may say, beside the text, and how long each may be.
-EVIDENCE: Final = ("locale", "url", "form_id")
-TEXT_MOST: Final = 4000
-SOURCE_MOST: Final = 200
 _PURPOSE: Final[dict[str, Purpose]] = {purpose: purpose for purpose in PURPOSES}
 _METHOD: Final[dict[str, Method]] = {method: method for method in METHODS}
 
@@ -69,7 +71,7 @@ class Consents:
         actor: str = "",
         evidence: Mapping[str, str] | None = None,
     ) -> tuple[ConsentRow, bool]:
-        """Note that *number* consented at *at_ms* (None: now); the record, and whether it was known.
+        """Note that *number* consented at *at_ms* (None: now); the record, and if it was known.
 
         *method* "double" states that somebody else had it confirmed: *source* says where. An
         opt-out of the person stays: whoever left comes back by taking it off the list.
@@ -78,11 +80,11 @@ class Consents:
             DataError: a purpose, method or time that cannot be, or double without a source.
         """
         check_grant(purpose, method, text, source, at_ms, now_ms)
-        details = _details(text, source, evidence)
+        details = details_of(text, source, evidence)
         granted_ms = now_ms if at_ms is None else at_ms
         person = self.person(number)
         for row in self._store.people.consents(person):
-            if at_ms is not None and _is_same(row, brand, purpose, method, granted_ms, text):
+            if at_ms is not None and is_same(row, brand, purpose, method, granted_ms, text):
                 return row, True
         row = self._record(
             number, brand, purpose, method, granted_ms, now_ms, details, actor, act="grant"
@@ -109,7 +111,7 @@ class Consents:
             DataError: a purpose that cannot be, or evidence that is too long.
         """
         check_grant(purpose, "single", text, source, None, now_ms)
-        details = _details(text, source, evidence)
+        details = details_of(text, source, evidence)
         person = self.person(number)
         for older in self._store.people.requests(person):
             if (older.brand, older.purpose) == (brand, purpose):
@@ -123,13 +125,13 @@ class Consents:
             "x.Consent",
             now_ms,
             key=key,
-            content=_content(number, details),
+            content=content_of(number, details),
             brand=brand,
             purpose=purpose,
             method="double",
             act="request",
             expires=time_text(expires_ms),
-            **_by(actor),
+            **by(actor),
         )
         cipher = ContentCipher(key)
         row = ConsentRequestRow(
@@ -202,10 +204,7 @@ class Consents:
         Raises:
             AnswerIsNo: there is nothing to take back.
         """
-        person = self.person(number)
-        standing = self._meant(self._store.people.consents(person), brand, purpose)
-        standing = [row for row in standing if row.withdrawn_ms is None]
-        requests = self._meant(self._store.people.requests(person), brand, purpose)
+        standing, requests = self._open(number, brand, purpose)
         if not standing and not requests:
             raise AnswerIsNo(
                 "there is no consent to withdraw",
@@ -214,9 +213,23 @@ class Consents:
                 brand=brand,
                 purpose=purpose,
             )
+        return self.revoke(number, brand, purpose, source=source, now_ms=now_ms, actor=actor)
+
+    def revoke(
+        self,
+        number: str,
+        brand: str,
+        purpose: str,
+        *,
+        source: str | None,
+        now_ms: int,
+        actor: str = "",
+    ) -> list[ConsentRow]:
+        """`withdraw`, where it is no matter if there is nothing to take back."""
+        standing, requests = self._open(number, brand, purpose)
+        details = details_of(None, source, None)
         for request in requests:
             self._close(request, now_ms)
-        details = _details(None, source, None)
         concerned = {(row.brand, row.purpose) for row in standing}
         concerned |= {(row.brand, row.purpose) for row in requests}
         for one_brand, one_purpose in sorted(concerned):
@@ -226,13 +239,13 @@ class Consents:
                 "x.Consent",
                 now_ms,
                 key=key,
-                content=_content(number, details),
+                content=content_of(number, details),
                 brand=one_brand,
                 purpose=one_purpose,
                 method="withdrawn",
                 act="withdraw",
                 of=[row.seq for row in of],
-                **_by(actor),
+                **by(actor),
             )
             for row in of:
                 row.withdrawn_ms, row.withdrawn_seq = now_ms, seq
@@ -298,14 +311,14 @@ class Consents:
         row_id = self._store.next_id(ConsentRow)
         owner = f"consent:{row_id}"
         wrapped = self._vault.wrap(key, owner, month)  # may fail: before anything is written
-        body: dict[str, Any] = {"act": act, "at": time_text(granted_ms), **_by(actor)}
+        body: dict[str, Any] = {"act": act, "at": time_text(granted_ms), **by(actor)}
         if request is not None:
             body["of"] = [request.seq]
         seq = self._sealer.log_event(
             "x.Consent",
             now_ms,
             key=key,
-            content=_content(number, details),
+            content=content_of(number, details),
             brand=brand,
             purpose=purpose,
             method=method,
@@ -346,6 +359,15 @@ class Consents:
         request.closed_ms = now_ms
         self._store.put(request)
 
+    def _open(
+        self, number: str, brand: str, purpose: str
+    ) -> tuple[list[ConsentRow], list[ConsentRequestRow]]:
+        """What could be taken back: consents that stand, and requests that wait."""
+        person = self.person(number)
+        standing = self._meant(self._store.people.consents(person), brand, purpose)
+        requests = self._meant(self._store.people.requests(person), brand, purpose)
+        return [row for row in standing if row.withdrawn_ms is None], requests
+
     @staticmethod
     def _meant(rows: list[_Row], brand: str, purpose: str) -> list[_Row]:
         return [
@@ -353,96 +375,3 @@ class Consents:
             for row in rows
             if brand in ("", row.brand) and (purpose == "all" or purpose == row.purpose)
         ]
-
-
-def check_grant(
-    purpose: str,
-    method: str,
-    text: str | None,
-    source: str | None,
-    at_ms: int | None,
-    now_ms: int,
-) -> None:
-    """Refuse what no consent can be.
-
-    Raises:
-        DataError: with `fields["field"]`.
-    """
-    if purpose not in PURPOSES:
-        raise DataError(
-            f"purpose: {purpose!r} is none of {', '.join(PURPOSES)}",
-            hint="marketing for promotions, cart for reminders of an abandoned cart",
-            field="purpose",
-        )
-    if method not in METHODS:
-        raise DataError(
-            f"method: {method!r} is none of {', '.join(METHODS)}",
-            hint="double only where the person confirmed a request",
-            field="method",
-        )
-    if method == "double" and not source:
-        raise DataError(
-            "source: a confirmed consent needs one",
-            hint="say where it was confirmed; to have it confirmed here, ask with `acuse consent"
-            " request` and answer with `acuse consent confirm`",
-            field="source",
-        )
-    for field, value, most in (("text", text, TEXT_MOST), ("source", source, SOURCE_MOST)):
-        if value is not None and len(value) > most:
-            raise DataError(
-                f"{field} is longer than {most} characters", hint="shorten it", field=field
-            )
-    if at_ms is not None and at_ms > now_ms:
-        raise DataError(
-            "at is in the future",
-            hint="a consent counts from when it was given; is the clock right?",
-            field="at",
-        )
-    if at_ms is not None and at_ms < EARLIEST_MS:
-        raise DataError(
-            "at is before 2000", hint="is the year right? Write 2026-11-28T09:00:00Z", field="at"
-        )
-
-
-def text_hash(text: str | None) -> bytes | None:
-    """SHA-256 of the exact text somebody consented to."""
-    return None if text is None else sha256(text.encode()).digest()
-
-
-def _details(
-    text: str | None, source: str | None, evidence: Mapping[str, str] | None
-) -> dict[str, str]:
-    given = {"text": text, "source": source, **(evidence or {})}
-    for field, value in (evidence or {}).items():
-        if field not in EVIDENCE or len(value) > 10 * SOURCE_MOST:
-            raise DataError(
-                f"{field}: no such evidence, or longer than {10 * SOURCE_MOST} characters",
-                hint=f"evidence is {', '.join(EVIDENCE)}",
-                field=field,
-            )
-    return {field: value for field, value in given.items() if value}
-
-
-def _content(number: str, details: dict[str, str]) -> dict[str, bytes]:
-    """What an entry commits to: the number, the exact text, and the evidence about it."""
-    content = {"to": number.encode()}
-    if "text" in details:
-        content["text"] = details["text"].encode()
-    rest = {field: value for field, value in details.items() if field != "text"}
-    if rest:
-        content["evidence"] = canonical.encode(rest)
-    return content
-
-
-def _is_same(
-    row: ConsentRow, brand: str, purpose: str, method: str, granted_ms: int, text: str | None
-) -> bool:
-    return (
-        (row.brand, row.purpose, row.method) == (brand, purpose, method)
-        and row.granted_ms == granted_ms
-        and row.text_hash == text_hash(text)
-    )
-
-
-def _by(actor: str) -> dict[str, str]:
-    return {"by": actor} if actor else {}

@@ -22,21 +22,26 @@ from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
 from gateway.daemon.learning import learn
 from gateway.daemon.link import Link
+from gateway.daemon.lists import Lists
 from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
+from gateway.daemon.permissions import Permissions
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.planning import Planner
 from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
+from gateway.daemon.recall import Recall
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.registries import Registries
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
 from gateway.daemon.work import WorkSet
+from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
@@ -113,7 +118,7 @@ def open_gateway(
     judging = Judging(book, store, parties, consents)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing)
-    optouts = Optouts(store, vault, sealer)
+    optouts = Optouts(store, vault, sealer, consents)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
@@ -122,7 +127,8 @@ def open_gateway(
     answered = (store, works, sealer, dispatcher, receipts, inquiries)
     responses = Responses(*answered, confirm_within_s=confirm_s)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
+    recall = Recall(store, works, admission)
+    parts = (works, sealer, recall, dispatcher, responses, receipts, inquiries, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -133,26 +139,19 @@ def open_gateway(
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
-    changes = Changes(optouts, *changed, max_queued=most)
+    changes = Changes(works, sealer, admission, dispatcher, inquiries, max_queued=most)
+    takers = (store, vault, sealer, submissions)
+    lists, registries = Lists(*takers), Registries(*takers)
+    permissions = Permissions(consents, optouts, lists, registries, submissions)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
-    asked = (changes, planner, records, proofs, state)
+    permits = PersonRecords(reader, vault)
+    asked = (changes, permissions, planner, records, permits, proofs, state)
     learning = partial(learn, reader, operators)
     questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
-    return Gateway(
-        settings,
-        store,
-        reader,
-        ledger.clock,
-        operators,
-        dispatcher,
-        pipeline,
-        questions,
-        state,
-        unknown,
-    )
+    ways = (operators, dispatcher, pipeline, questions, state)
+    return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 
 class _Ledger(NamedTuple):

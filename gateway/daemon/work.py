@@ -18,7 +18,7 @@ import structlog
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
-from gateway.ledger.rows import Outcome
+from gateway.ledger.rows import Outcome, State
 from gateway.smpp import substitution
 from gateway.smpp.substitution import Substitution
 from gateway.smpp.text import PLAIN, Coding, EncodedText, encode_text
@@ -272,6 +272,14 @@ class WorkSet:
             )
             for work in self._pinned.values()
         )
+
+    def waiting_for(self, persons: set[bytes]) -> list[Work]:
+        """What waits in memory for its turn to go to one of those *persons*."""
+        return [
+            work
+            for work in self._pinned.values()
+            if work.row.person in persons and work.row.state is State.QUEUED
+        ]
 
     def trim(self) -> None:
         """Forget the submissions idle for longest; only between batches."""

@@ -52,14 +52,11 @@ class People(RowReader):
 
     def load(self) -> None:
         """Take from the file what is asked for each message: which tables have anything at all."""
-        self._any = {
-            kind: bool(self._one(f"SELECT EXISTS (SELECT 1 FROM {table})"))
-            for kind, table in (
-                (OptoutRow, "optouts"),
-                (ConsentRow, "consents"),
-                (ConsentRequestRow, "consent_requests"),
-                (Suppression, "suppressions"),
-            )
+        self._any: dict[type[Row] | type[Suppression], bool] = {
+            OptoutRow: self._exists("SELECT 1 FROM optouts"),
+            ConsentRow: self._exists("SELECT 1 FROM consents"),
+            ConsentRequestRow: self._exists("SELECT 1 FROM consent_requests"),
+            Suppression: self._exists("SELECT 1 FROM suppressions"),
         }
         current = self._rows(SnapshotRow, "state='current'", ())
         self._current = {row.name: row for row in current}
@@ -262,13 +259,8 @@ class People(RowReader):
     def _is_listed(self, snapshot: int, person: bytes) -> bool:
         if person in self._listed.get(snapshot, ()):
             return True
-        query = "SELECT EXISTS (SELECT 1 FROM listed WHERE snapshot=? AND person=?)"
-        with storage_errors(self.path):
-            row = self._connection.execute(query, (snapshot, person)).fetchone()
-        return bool(row[0])
+        return self._exists("SELECT 1 FROM listed WHERE snapshot=? AND person=?", snapshot, person)
 
-    def _one(self, query: str) -> int:
+    def _exists(self, query: str, *values: object) -> bool:
         with storage_errors(self.path):
-            row = self._connection.execute(query).fetchone()
-        value: int = row[0]
-        return value
+            return self._connection.execute(f"{query} LIMIT 1", values).fetchone() is not None

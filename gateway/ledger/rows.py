@@ -242,8 +242,8 @@ class ChunkRow:
     seq: int
     month: str
     key: bytes | None
-    leaves: bytes
     details: bytes | None
+    leaves: bytes
 
 
 @dataclass(slots=True, eq=False)

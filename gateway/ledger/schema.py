@@ -99,7 +99,7 @@ _TABLES = (
     """CREATE TABLE chunks (
         id INTEGER PRIMARY KEY, kind TEXT NOT NULL, brand TEXT NOT NULL, count INTEGER NOT NULL,
         added_ms INTEGER NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL,
-        month TEXT NOT NULL, key BLOB, leaves BLOB NOT NULL, details BLOB) STRICT""",
+        month TEXT NOT NULL, key BLOB, details BLOB, leaves BLOB NOT NULL) STRICT""",
     """CREATE TABLE suppressions (
         person BLOB NOT NULL, brand TEXT NOT NULL, chunk INTEGER NOT NULL, place INTEGER NOT NULL,
         source INTEGER NOT NULL, added_ms INTEGER NOT NULL, number BLOB,
