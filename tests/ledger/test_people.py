@@ -135,7 +135,7 @@ def test_what_the_writer_asks_of_a_person_is_one_search_in_an_index(tmp_path: Pa
     store = opened(tmp_path)
     plans = {
         table: store._connection.execute(
-            f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {where}"  # noqa: S608
+            f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {where}"
         ).fetchall()
         for table, where in (
             ("suppressions", "person=x'00'"),
