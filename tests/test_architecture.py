@@ -17,7 +17,17 @@ SOURCES = sorted((ROOT / "gateway").rglob("*.py"))
 FOUNDATION = ("gateway.errors", "gateway.clock", "gateway.resources")
 LEDGER_DOORS = tuple(
     f"gateway.ledger.{name}"
-    for name in ("store", "lookups", "reader", "files", "schema", "tiles", "rows")
+    for name in (
+        "store",
+        "lookups",
+        "reader",
+        "files",
+        "schema",
+        "tiles",
+        "rows",
+        "people",
+        "peoplereader",
+    )
 )
 ALLOWED: dict[str, tuple[str, ...]] = {
     "gateway.errors": (),

@@ -40,9 +40,9 @@ def submit_batch(run: Run, name: str) -> int:
     refused some, else 0.
     """
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(_opened(name))
+        file = stack.enter_context(opened(name))
         client = stack.enter_context(run.client())
-        progress = stack.enter_context(_progress(name, file))
+        progress = stack.enter_context(progress_bar(name, file, "submitting"))
         batch = _Batch(run, "stdin" if name == "-" else name)
         try:
             for result in client.pipeline(batch.requests(file, progress)):
@@ -125,7 +125,12 @@ class _Batch:
         return AnswerIsNo.exit_code if self._states["refused"] else 0
 
 
-def _opened(name: str) -> AbstractContextManager[IO[bytes]]:
+def opened(name: str) -> AbstractContextManager[IO[bytes]]:
+    """The file of that name, or stdin for `-`.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     if name == "-":
         return contextlib.nullcontext(sys.stdin.buffer)
     try:
@@ -139,7 +144,7 @@ def _opened(name: str) -> AbstractContextManager[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _progress(name: str, file: IO[bytes]) -> Iterator[Callable[[int], object]]:
+def progress_bar(name: str, file: IO[bytes], doing: str) -> Iterator[Callable[[int], object]]:
     """A bar on stderr, by bytes read so that no line need be counted first; none in a pipe."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -149,7 +154,7 @@ def _progress(name: str, file: IO[bytes]) -> Iterator[Callable[[int], object]]:
 
     size = os.fstat(file.fileno()).st_size if name != "-" else None
     with Progress(
-        TextColumn("submitting"),
+        TextColumn(doing),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.command import command, group
+from gateway.cli.exporting import export as write_export
+from gateway.cli.importing import Kind, conclude, import_file
 from gateway.cli.listing import print_list
 from gateway.cli.output import Column, field, instant, moment, plain, print_json
 from gateway.cli.root import root
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.cli.command import Run
+
+COLUMNS = ("to", "brand", "source", "at")
 
 optout = group(root, "optout", "Keep the list of recipients who must not be written to.")
 
@@ -51,9 +56,10 @@ def remove(run: Run, to: str, brand: str | None, source: str) -> None:
 
 
 @command(optout, "list", example="acuse optout list --json")
+@click.option("--brand", metavar="NAME", help="Of this brand only.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
-def list_(run: Run, limit: int | None) -> int:
-    """List the opt-outs; numbers are masked where the list does not know them."""
+def list_(run: Run, **given: object) -> int:
+    """List the opt-outs: those given one by one, newest first, then those that were imported."""
     columns = (
         Column("to", field("to")),
         Column("brand", _brand),
@@ -61,8 +67,54 @@ def list_(run: Run, limit: int | None) -> int:
         Column("source", field("source"), may_go=True),
     )
     with run.client() as client:
-        items = client.stream("optout.list", {} if limit is None else {"limit": limit})
-        return print_list(run, columns, items, "opt-outs")
+        args = {key: value for key, value in given.items() if value is not None}
+        return print_list(run, columns, client.stream("optout.list", args), "opt-outs")
+
+
+@command(optout, "show", example="acuse optout show --to +34600111222 --json")
+@click.option("--to", required=True, metavar="NUMBER", help="The person.")
+def show(run: Run, to: str) -> int:
+    """Show a person's opt-outs and the registries that list them; --json adds the proofs. Exit
+    code 1 if there are none.
+    """
+    result = run.call("optout.show", {"to": to})
+    found = bool(result["opted_out"] or result["registries"])
+    if run.as_json:
+        print_json(result)
+        return 0 if found else 1
+    for row in result["opted_out"]:
+        since, source = moment(row["added_at"]), plain(row["source"]) or "-"
+        click.echo(f"{plain(row['to'])}  {_brand(row)}  opted out since {since} UTC  ({source})")
+        click.echo(f"  ledger entry: {row['proof']['seq']}")
+    for row in result["registries"]:
+        click.echo(f"{plain(to)}  listed in {row['name']} as of {moment(row['as_of'])} UTC")
+    if not found:
+        click.echo(f"{plain(to)}  not opted out")
+    return 0 if found else 1
+
+
+@command(optout, "import", example="acuse optout import optouts.csv --rejects broken.csv")
+@click.argument("file")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where broken lines go.")
+@click.option("--dry-run", is_flag=True, help="Only check the file.")
+def import_(run: Run, file: str, rejects: Path | None, dry_run: bool) -> int:
+    """Import opt-outs from a CSV with the columns to,brand,source,at; only to is needed. Good
+    lines are taken; exit code 65 if any was broken.
+    """
+    kind = Kind("optout.import", COLUMNS, ("to",))
+    with run.client() as client:
+        result = import_file(client, file, kind, rejects=rejects, dry_run=dry_run)
+    return conclude(run.as_json, file, result, {}, dry_run=dry_run)
+
+
+@command(optout, "export", example="acuse optout export -o optouts.csv")
+@click.option("--brand", metavar="NAME", help="Of this brand only.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file (else stdout).")
+def export(run: Run, output: Path | None, brand: str | None) -> int:
+    """Export the opt-outs as a CSV that `import` reads back."""
+    with run.client() as client:
+        rows = client.stream("optout.export", {} if brand is None else {"brand": brand})
+        return write_export(run, COLUMNS, rows, output, "opt-outs")
 
 
 def _args(to: str, brand: str | None, source: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ SECTIONS = (
     ("Run it", ("config", "serve", "status", "operators", "stop")),
     ("Messages", ("submit", "messages", "receipts")),
     ("Proof", ("bundle", "verify", "ledger")),
-    ("Law", ("policy", "optout")),
+    ("Law", ("policy", "consent", "optout", "registries")),
 )
 
 #: CONTRACT, "Commands"; `verify` has its own for what it finds (LEDGER section 5).

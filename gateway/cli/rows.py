@@ -120,7 +120,7 @@ def _nearest(name: str) -> str:
 
 def _read_csv(lines: Lines, name: str) -> Iterator[Row | Broken]:
     header = _header(lines, name)
-    while (record := _record(lines)) is not None:
+    while (record := read_record(lines)) is not None:
         if isinstance(record, Broken):
             yield record
             continue
@@ -134,7 +134,7 @@ def _read_csv(lines: Lines, name: str) -> Iterator[Row | Broken]:
 
 
 def _header(lines: Lines, name: str) -> list[str]:
-    record = _record(lines)
+    record = read_record(lines)
     if isinstance(record, Broken):
         raise DataError(
             f"{name}: the header is broken: {record.reason}",
@@ -172,8 +172,8 @@ def _header(lines: Lines, name: str) -> list[str]:
     return columns
 
 
-def _record(lines: Lines) -> tuple[int, list[str]] | Broken | None:
-    """The next record: the number of its first line, and its cells.
+def read_record(lines: Lines, separator: str = ",") -> tuple[int, list[str]] | Broken | None:
+    """The next CSV record: the number of its first line, and its cells.
 
     A quote that is opened and never closed would swallow everything after it. So a record that
     turns out not to be one breaks its first line only, and reading goes on at the second.
@@ -191,7 +191,7 @@ def _record(lines: Lines) -> tuple[int, list[str]] | Broken | None:
             reason = bad.reason
             break
         try:
-            return first[0], next(csv.reader([text], strict=True), [])
+            return first[0], next(csv.reader([text], strict=True, delimiter=separator), [])
         except csv.Error as error:
             reason = _csv_reason(str(error))
         if reason != _UNCLOSED:

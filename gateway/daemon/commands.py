@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 
-from gateway.clock import to_seconds_text
-from gateway.errors import AcuseError, AnswerIsNo, DataError, TryAgain
+from gateway.errors import AcuseError, AnswerIsNo, TryAgain
 from gateway.ledger.rows import Outcome, State
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.inquiries import Inquiries
-    from gateway.daemon.optouts import Optouts
-    from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
 
@@ -62,23 +59,19 @@ class Changes:
 
     def __init__(
         self,
-        optouts: Optouts,
         works: WorkSet,
         sealer: Sealer,
         admission: Admission,
         dispatcher: Dispatcher,
         inquiries: Inquiries,
-        reader: SubmissionReader,
         *,
         max_queued: int,
     ) -> None:
-        self._optouts = optouts
         self._works = works
         self._sealer = sealer
         self._admission = admission
         self._dispatcher = dispatcher
         self._inquiries = inquiries
-        self._reader = reader
         self._max_queued = max_queued
 
     def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -161,36 +154,3 @@ class Changes:
         self._sealer.close(work, State.CANCELLED, now_ms)
         self._works.waiting -= 1
         return {"submission_id": submission_id, "state": row.state.value}
-
-    def add_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-        """Note that a person wants no more messages, of one brand or of all."""
-        number, brand = self._who(args)
-        source = str(args.get("source") or "operator")
-        added_ms, known = self._optouts.add(number, brand, source, now_ms)
-        return self._optout(number, brand, added_ms, known=known)
-
-    def remove_optout(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
-        """The person wants messages again."""
-        number, brand = self._who(args)
-        self._optouts.remove(number, brand, str(args.get("source") or "operator"), now_ms)
-        return {"to": number, "brand": brand or None, "removed_at": to_seconds_text(now_ms)}
-
-    def _who(self, args: Mapping[str, Any]) -> tuple[str, str]:
-        to, brand = args.get("to"), args.get("brand") or ""
-        if not isinstance(to, str) or not isinstance(brand, str):
-            raise DataError("to is missing", hint="give the number as +34…", field="to")
-        number = self._reader.number(to)
-        if brand:
-            self._reader.brand(brand)
-        return number, brand
-
-    @staticmethod
-    def _optout(number: str, brand: str, added_ms: int, *, known: bool) -> dict[str, Any]:
-        shown: dict[str, Any] = {
-            "to": number,
-            "brand": brand or None,
-            "added_at": to_seconds_text(added_ms),
-        }
-        if known:
-            shown["known"] = True
-        return shown

@@ -209,7 +209,6 @@ class Dispatcher:
 
     def dispatch(self, now_ms: int, now_s: float) -> None:
         """Mark what may leave now as `sending`; `transmit` puts it on the wire after the commit."""
-        self._waiting.withdraw(now_ms)
         if self.stopped:
             return
         for item in self._returned.take(now_s):
@@ -287,7 +286,8 @@ class Dispatcher:
             return self._may_go_on(work, segment, now_ms, now_s)
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
-        if now_ms < work.released_until_ms and work.optout_changes == self._store.optout_changes:
+        unchanged = work.permission_changes == self._store.people.changes
+        if now_ms < work.released_until_ms and unchanged:
             return True  # the same hours are open and nobody opted out: the decision stands
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":

@@ -14,6 +14,7 @@ from gateway.daemon.admission import Admission
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
+from gateway.daemon.consents import Consents
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock, require_plausible
 from gateway.daemon.inbound import Inbound
@@ -21,16 +22,20 @@ from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
 from gateway.daemon.learning import learn
 from gateway.daemon.link import Link
+from gateway.daemon.lists import Lists
 from gateway.daemon.months import month_of
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
+from gateway.daemon.permissions import Permissions
 from gateway.daemon.pipeline import Pipeline, in_thread
 from gateway.daemon.planning import Planner
 from gateway.daemon.proofs import Proofs
 from gateway.daemon.questions import Questions, ThreadRead
 from gateway.daemon.reading import SubmissionReader
+from gateway.daemon.recall import Recall
 from gateway.daemon.receipts import Receipts
+from gateway.daemon.registries import Registries
 from gateway.daemon.releases import Releases
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
@@ -38,6 +43,7 @@ from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
 from gateway.daemon.waiting import Waiting
 from gateway.daemon.work import WorkSet
+from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
@@ -109,11 +115,13 @@ def open_gateway(
     parties = Parties(settings, store)
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
-    judging = Judging(book, store, parties, close_guard_s=settings.policy.close_guard_s)
+    consents = Consents(store, vault, sealer)
+    guard_s = settings.policy.close_guard_s
+    judging = Judging(book, store, parties, consents, close_guard_s=guard_s)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     waiting = _waiting(settings, book, store, works, admission)
     dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, waiting)
-    optouts = Optouts(store, vault, sealer)
+    optouts = Optouts(store, vault, sealer, consents)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
@@ -122,7 +130,8 @@ def open_gateway(
     answered = (store, works, sealer, dispatcher, receipts, inquiries)
     responses = Responses(*answered, confirm_within_s=confirm_s)
     checkpoints = _checkpoints(settings, ledger)
-    parts = (works, sealer, dispatcher, responses, receipts, inquiries, checkpoints)
+    recall = Recall(store, works, admission)
+    parts = (works, sealer, recall, dispatcher, responses, receipts, inquiries, checkpoints)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -133,26 +142,19 @@ def open_gateway(
     counted = (admission, responses, receipts, sealer, pipeline)
     state = DaemonState(name, store, reader, operators, *counted)
     most = settings.gateway.max_queued
-    changed = (works, sealer, admission, dispatcher, inquiries, submissions)
-    changes = Changes(optouts, *changed, max_queued=most)
+    changes = Changes(works, sealer, admission, dispatcher, inquiries, max_queued=most)
+    takers = (store, vault, sealer, submissions)
+    lists, registries = Lists(*takers), Registries(*takers)
+    permissions = Permissions(consents, optouts, lists, registries, submissions)
     proofs = Proofs(reader, vault, ledger.signer)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
-    asked = (changes, planner, records, proofs, state)
+    permits = PersonRecords(reader, vault)
+    asked = (changes, permissions, planner, records, permits, proofs, state)
     learning = partial(learn, reader, operators)
     questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
-    return Gateway(
-        settings,
-        store,
-        reader,
-        ledger.clock,
-        operators,
-        dispatcher,
-        pipeline,
-        questions,
-        state,
-        unknown,
-    )
+    ways = (operators, dispatcher, pipeline, questions, state)
+    return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 
 def _rulebook(settings: Settings) -> Rulebook:
@@ -181,14 +183,6 @@ class _Ledger(NamedTuple):
     clock: GuardedClock
     vault: Vault
     signer: LogSigner
-
-
-def _rulebook(settings: Settings) -> Rulebook:
-    return load_rulebook(
-        (shipped_packs(), *settings.policy.packs),
-        cast("Profile", settings.gateway.profile),
-        overlays=settings.policy.overlays,
-    )
 
 
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:

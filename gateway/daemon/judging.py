@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, cast
 
 from gateway.clock import to_datetime
 from gateway.policy.decide import decide
-from gateway.policy.facts import Facts, Message
+from gateway.policy.facts import Facts, Listing, Message
 from gateway.policy.request import parse_location
+from gateway.policy.rules import CATEGORIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway.daemon.consents import Consents
     from gateway.daemon.parties import Parties
     from gateway.daemon.work import Work
+    from gateway.ledger.rows import SnapshotRow
     from gateway.ledger.store import Store
     from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
@@ -24,12 +29,23 @@ class Judging:
     """Asks policy about submissions, with what the ledger file and the configuration know."""
 
     def __init__(
-        self, book: Rulebook, store: Store, parties: Parties, *, close_guard_s: int = 0
+        self,
+        book: Rulebook,
+        store: Store,
+        parties: Parties,
+        consents: Consents,
+        *,
+        close_guard_s: int = 0,
     ) -> None:
         self._book = book
         self._store = store
         self._parties = parties
         self._close_guard_s = close_guard_s
+        self._consents = consents
+        #: What the rules ask of a category: whether consent matters, and which registries do.
+        self._asks: dict[str, tuple[bool, frozenset[str]]] = {
+            category: _asked(book, category) for category in CATEGORIES
+        }
 
     def decide(self, work: Work, at_ms: int) -> Decision:
         """What policy says of *work* at that instant; *work* remembers how long a release holds."""
@@ -42,7 +58,7 @@ class Judging:
         )
         work.released_until_ms = round(decision.released_until_s * 1000)
         work.arrive_until_s = decision.arrive_until_s
-        work.optout_changes = self._store.optout_changes
+        work.permission_changes = self._store.people.changes
         return decision
 
     def _message(self, work: Work) -> Message:
@@ -64,11 +80,35 @@ class Judging:
         )
 
     def _facts(self, work: Work) -> Facts:
-        return Facts(opted_out=self._opted_out(work), location=_location(work))
+        row, people = work.row, self._store.people
+        consent_matters, registries = self._asks[row.category]
+        listings: list[SnapshotRow] = []
+        if registries:
+            listings = people.listings(row.person, registries)
+        return Facts(
+            opted_out=self._opted_out(work),
+            location=_location(work),
+            consents=self._consents.of(row.person, row.brand) if consent_matters else (),
+            registries=_listings(listings),
+            snapshots=_listings(people.snapshots().values()),
+        )
 
     def _opted_out(self, work: Work) -> OptedOut:
-        brands = {optout.brand for optout in self._store.optouts(work.row.person)}
+        brands = self._store.people.opted_out(work.row.person)
         return "all" if "" in brands else "brand" if work.row.brand in brands else ""
+
+
+def _asked(book: Rulebook, category: Category) -> tuple[bool, frozenset[str]]:
+    """Whether any rule asks for consent for a category, and the registries any rule names."""
+    packs = [pack.rules for pack in book.packs.values()]
+    registries = [rule for rules in packs for rule in rules.registries if category in rule.applies]
+    consents = any(category in rule.applies for rules in packs for rule in rules.consents)
+    names = frozenset(rule.registry for rule in registries)
+    return consents or any(rule.unless_consent for rule in registries), names
+
+
+def _listings(rows: Iterable[SnapshotRow]) -> tuple[Listing, ...]:
+    return tuple(Listing(row.name, to_datetime(row.as_of_ms)) for row in rows)
 
 
 def _location(work: Work) -> Location | None:

@@ -14,8 +14,10 @@ from gateway.evidence.vault import ContentCipher
 from gateway.ledger.rows import OptoutRow
 
 if TYPE_CHECKING:
+    from gateway.daemon.consents import Consents
     from gateway.daemon.sealer import Sealer
     from gateway.evidence.vault import Vault
+    from gateway.ledger.rows import ConsentRow
     from gateway.ledger.store import Store
 
 #: Letters of a source that are kept.
@@ -25,17 +27,20 @@ _SOURCE_MOST = 200
 class Optouts:
     """Takes changes of the list into the open batch. *brand* is "" for all brands."""
 
-    def __init__(self, store: Store, vault: Vault, sealer: Sealer) -> None:
+    def __init__(self, store: Store, vault: Vault, sealer: Sealer, consents: Consents) -> None:
         self._store = store
+        self._consents = consents
         self._vault = vault
         self._sealer = sealer
 
     def add(self, number: str, brand: str, source: str, now_ms: int) -> tuple[int, bool]:
         """Note that *number* wants no more messages; since when, and whether it was known."""
         person = self.person(number)
-        known = [row for row in self._store.optouts(person) if row.brand == brand]
-        if known:
-            return known[0].added_ms, True
+        people = self._store.people
+        since = [row.added_ms for row in people.optouts(person) if row.brand == brand]
+        since += [row.added_ms for row in people.suppressions(person) if row.brand == brand]
+        if since:
+            return min(since), True
         source = source[:_SOURCE_MOST]
         key, month = self._vault.new_key(), month_of(now_ms)
         row_id = self._store.next_id(OptoutRow)
@@ -65,14 +70,18 @@ class Optouts:
         )
         return now_ms, False
 
-    def remove(self, number: str, brand: str, source: str, now_ms: int) -> None:
-        """*number* wants messages again.
+    def remove(self, number: str, brand: str, source: str, now_ms: int) -> list[ConsentRow]:
+        """*number* wants messages again; gives the consents that do not come back with that.
+
+        Consent to reminders of carts is given anew or not at all: what there was is withdrawn.
 
         Raises:
             AnswerIsNo: it is not on the list for that brand.
         """
-        known = [row for row in self._store.optouts(self.person(number)) if row.brand == brand]
-        if not known:
+        people, person = self._store.people, self.person(number)
+        known = [row for row in people.optouts(person) if row.brand == brand]
+        listed = any(row.brand == brand for row in people.suppressions(person))
+        if not known and not listed:
             raise AnswerIsNo(
                 "there is no such opt-out", hint="`acuse optout list` shows them", brand=brand
             )
@@ -86,7 +95,16 @@ class Optouts:
             purpose="optout_removed",
             method=source[:_SOURCE_MOST],
         )
-        self._store.remove_optout(known[0].id)
+        for row in known:
+            self._store.remove_optout(row)
+        if listed:
+            people.release(person, brand)
+        return self._consents.revoke(number, brand, "cart", source="opt-out removed", now_ms=now_ms)
+
+    def blocking(self, number: str, brand: str) -> str | None:
+        """The brand of the opt-out that stops messages of *brand* to *number*, "" for all."""
+        left = self._store.people.opted_out(self.person(number))
+        return "" if "" in left else brand if brand in left else None
 
     def person(self, number: str) -> bytes:
         """The keyed hash by which *number* (E.164) is known."""

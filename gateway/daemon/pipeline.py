@@ -2,7 +2,7 @@
 
 Links and admin connections post what happened; nobody else changes anything. A batch is
 
-    refill (queues from the file) → responses → receipts → commands → dispatch
+    refill (queues from the file) → responses → receipts → commands → recall → dispatch
         → flush (SQL, here) → commit (the disk, in a thread) → answers and transmissions
 
 and everything that anybody outside may see leaves after the commit that makes it true. While the
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.daemon.guard import GuardedClock
     from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.link import Link
+    from gateway.daemon.recall import Recall
     from gateway.daemon.receipts import Receipts
     from gateway.daemon.responses import Responses
     from gateway.daemon.sealer import Sealer
@@ -81,6 +82,7 @@ class Pipeline:
         clock: GuardedClock,
         works: WorkSet,
         sealer: Sealer,
+        recall: Recall,
         dispatcher: Dispatcher,
         responses: Responses,
         receipts: Receipts,
@@ -95,6 +97,7 @@ class Pipeline:
         self._store = store
         self._works = works
         self._sealer = sealer
+        self._recall = recall
         self._dispatcher = dispatcher
         self._responses = responses
         self._receipts = receipts
@@ -185,7 +188,12 @@ class Pipeline:
 
     def _posted(self) -> bool:
         return bool(
-            self._answers or self._lost or self._arrivals or self._commands or self._signings
+            self._answers
+            or self._lost
+            or self._arrivals
+            or self._commands
+            or self._signings
+            or self._recall.due
         )
 
     def _wake_s(self) -> float:
@@ -205,6 +213,7 @@ class Pipeline:
         self._dispatcher.refill(now_ms)
         self._responses.close_overdue(now_ms)
         commands, arrivals = self._take(now_ms, now_s)
+        self._recall.run(now_ms)
         self._dispatcher.dispatch(now_ms, now_s)
         if self._store.flush():
             # What follows this line may be told to others; what precedes it may not.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import trio
 
 from gateway.daemon.commands import RESOLUTIONS, Command
+from gateway.daemon.permissions import ROLES as PERMISSION_ROLES
 from gateway.daemon.roles import Role, require
 from gateway.errors import AcuseError, DataError, TryAgain, UsageError
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admin import Connection
     from gateway.daemon.commands import Changes
+    from gateway.daemon.permissions import Permissions
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.planning import Planner
     from gateway.daemon.proofs import Proofs
     from gateway.daemon.state import DaemonState
+    from gateway.evidence.permits import PersonRecords
     from gateway.evidence.records import Records
 
 T = TypeVar("T")
@@ -49,9 +52,14 @@ _ROLES = {
     "bundle": Role.READ,
     "ledger.head": Role.READ,
     "ledger.checkpoint": Role.OPERATOR,
-    "optout.add": Role.SUBMIT,
-    "optout.remove": Role.OPERATOR,
+    **PERMISSION_ROLES,
+    "consent.show": Role.READ,
+    "consent.list": Role.READ,
+    "consent.export": Role.OPERATOR,
+    "optout.show": Role.READ,
     "optout.list": Role.READ,
+    "optout.export": Role.OPERATOR,
+    "registry.list": Role.READ,
     "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }
@@ -83,8 +91,10 @@ class Questions:
         self,
         pipeline: Pipeline,
         changes: Changes,
+        permissions: Permissions,
         planner: Planner,
         records: Records,
+        permits: PersonRecords,
         proofs: Proofs,
         state: DaemonState,
         read: Read,
@@ -93,8 +103,19 @@ class Questions:
         self._learn_of = learn
         self._pipeline = pipeline
         self._changes = changes
+        self._permissions = permissions
         self._planner = planner
         self._records = records
+        self._lists: dict[str, Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
+            "messages.list": records.messages,
+            "receipts.list": partial(_receipts, records),
+            "optout.list": permits.optouts,
+            "optout.export": permits.export_optouts,
+            "consent.list": permits.consents,
+            "consent.export": permits.export_consents,
+            "registry.list": permits.registries,
+        }
+        self._shows = {"consent.show": permits.consent, "optout.show": permits.optout}
         self._proofs = proofs
         self._state = state
         self._read = read
@@ -136,19 +157,20 @@ class Questions:
                 self._changes.resolve, _id(args), _said(args), _why(args), connection.peer.name
             )
             self._pipeline.command(Command(resolve, reply))
-        elif name == "optout.add":
-            self._pipeline.command(Command(partial(self._changes.add_optout, args), reply))
-        elif name == "optout.remove":
-            self._pipeline.command(Command(partial(self._changes.remove_optout, args), reply))
+        elif name in PERMISSION_ROLES:
+            change = partial(self._permissions.change, name, args, connection.peer.name)
+            self._pipeline.command(Command(change, reply))
         elif name == "status":
             nursery.start_soon(self._status, reply)
         elif name == "messages.show":
             nursery.start_soon(self._answer, reply, partial(self._records.message, _id(args)))
         elif name == "receipts.show":
             nursery.start_soon(self._answer, reply, partial(self._records.receipt, _id(args)))
-        elif name in _LISTS:
-            items = partial(_LISTS[name], self._records, args)
+        elif name in self._lists:
+            items = partial(self._lists[name], args)
             nursery.start_soon(self._list, connection, request_id, items)
+        elif name in self._shows:
+            nursery.start_soon(self._answer, reply, partial(self._shows[name], args))
         elif name == "messages.wait":
             nursery.start_soon(self._wait, reply, args)
         elif name == "ledger.head":
@@ -269,22 +291,11 @@ class Questions:
         return self._learn_of(name)
 
 
-def _messages(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    return records.messages(args)
-
-
 def _receipts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     given = dict(args)
     if given.pop("orphans", False):
         return records.orphans(given)
     return records.receipts(given)
-
-
-def _optouts(records: Records, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    return records.optouts(args)
-
-
-_LISTS = {"messages.list": _messages, "receipts.list": _receipts, "optout.list": _optouts}
 
 
 def _id(args: Mapping[str, Any]) -> str:

@@ -1,8 +1,7 @@
-"""What waits is looked at before its time where something was learnt that may change its fate.
+"""What is held is judged anew when other rules hold it than before.
 
-A person opts out: what is held or queued for them is refused in the same batch, not when it is due.
 The rules, the calendars or the configuration are not those of the last life: the instants of what
-is held are computed anew. Both go page by page, so that no batch gets long.
+is held are computed again, page by page, so that no batch gets long.
 """
 
 from __future__ import annotations
@@ -24,12 +23,10 @@ log = structlog.get_logger()
 
 #: Submissions looked at in one batch at most.
 _PAGE: Final = 256
-#: What the person said, not what the clock says: for these a message is refused ahead of time.
-_PERSONAL: Final = frozenset({"opted_out", "consent_missing", "double_opt_in_required", "registry"})
 
 
 class Waiting:
-    """Judges held and queued submissions ahead of their time. *basis*: by what they are judged."""
+    """What is held: what releases it, and the *basis* by which it is judged."""
 
     def __init__(
         self,
@@ -45,8 +42,6 @@ class Waiting:
         self._admission = admission
         self.releases = releases
         self._basis = basis
-        #: People whose waiting messages are to be judged, and after which row.
-        self._persons: dict[bytes, int] = {}
         #: The last held submission that was judged anew; None: all are.
         self._judged: tuple[int, int] | None = None
         self._moved = 0
@@ -56,33 +51,7 @@ class Waiting:
     @property
     def busy(self) -> bool:
         """Whether the next batch should not wait for an event."""
-        return self._judged is not None or bool(self._persons)
-
-    def withdraw(self, now_ms: int) -> None:
-        """Refuse what waits for people of whom this batch learnt that they do not want it."""
-        for person in self._store.changed_persons:
-            self._persons[person] = 0
-        self._store.changed_persons.clear()
-        room = _PAGE
-        while self._persons and room > 0:
-            person, after_id = next(iter(self._persons.items()))
-            page = self._store.waiting_for(person, after_id, room)
-            for row_id in page:
-                self._withdraw(row_id, now_ms)
-            if len(page) < room:
-                del self._persons[person]
-            else:
-                self._persons[person] = page[-1]
-            room -= max(1, len(page))
-
-    def _withdraw(self, row_id: int, now_ms: int) -> None:
-        work = self._works.usable(row_id)
-        if work is None or work.row.state not in (State.HELD, State.QUEUED) or work.begun():
-            return
-        decision = self._admission.decide(work, now_ms)
-        if decision.action == "refuse" and decision.reason in _PERSONAL:
-            self._works.waiting -= 1
-            self._admission.refuse(work, decision, now_ms)
+        return self._judged is not None
 
     def judge_anew(self, now_ms: int) -> float:
         """Go on computing when what is held may leave, where other rules computed it; the soonest

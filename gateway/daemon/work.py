@@ -107,9 +107,9 @@ class Work:
     pinned: int = 0
     #: The operator was asked what became of it (query_sm).
     queried: bool = False
-    #: Until when policy's last decision lets it go, and the opt-out list it was made on.
+    #: Until when policy's last decision lets it go, and the count of permissions it was made on.
     released_until_ms: int = -1
-    optout_changes: int = -1
+    permission_changes: int = -1
     #: Until when what leaves now may arrive (Unix time); infinite where no hours end.
     arrive_until_s: float = math.inf
     #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.

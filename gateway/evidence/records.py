@@ -73,18 +73,6 @@ class Records:
         with self._reader.snapshot():
             return self._object(self._row(submission_id))
 
-    def optouts(self, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Opt-outs, newest first (admin protocol, `optout.list`)."""
-        for row in self._reader.optouts(self._filters(args)["limit"]):
-            owner = f"optout:{row['id']}"
-            cipher = ContentCipher(self._vault.unwrap(row["key"], owner, row["month"]))
-            yield {
-                "to": cipher.open_record(owner, "number", row["number"]).decode(),
-                "brand": row["brand"] or None,
-                "added_at": to_seconds_text(row["added_ms"]),
-                "source": row["source"],
-            }
-
     def head(self) -> dict[str, Any]:
         """Where the log stands (admin protocol, `ledger.head`, without `vkey`)."""
         with self._reader.snapshot():

@@ -12,10 +12,14 @@ from gateway.errors import StorageError
 from gateway.ledger.files import storage_errors
 from gateway.ledger.rows import (
     TABLES,
+    ChunkRow,
+    ConsentRequestRow,
+    ConsentRow,
     InboundRow,
     OptoutRow,
     ReceiptRow,
     SegmentRow,
+    SnapshotRow,
     SubmissionRow,
     columns,
     segment_id,
@@ -27,18 +31,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_Row = TypeVar("_Row", SubmissionRow, SegmentRow, ReceiptRow, InboundRow, OptoutRow)
+_Row = TypeVar(
+    "_Row",
+    SubmissionRow,
+    SegmentRow,
+    ReceiptRow,
+    InboundRow,
+    OptoutRow,
+    ConsentRow,
+    ConsentRequestRow,
+    ChunkRow,
+    SnapshotRow,
+)
 #: How far back the last submission to a person is looked for: entries of one narrow index, read
 #: from its end, some tens of milliseconds at most.
 _LOOK_BACK = 500_000
 
 
-class Lookups:
-    """Each is one query over an index; none grows with history."""
+class RowReader:
+    """Rows of the file as objects."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self._connection = connection
+
+    def _rows(self, kind: type[_Row], where: str, values: Iterable[object]) -> list[_Row]:
+        query = f"SELECT {', '.join(columns(kind))} FROM {TABLES[kind]} WHERE {where}"
+        try:
+            with storage_errors(self.path):
+                return [kind(*row) for row in self._connection.execute(query, tuple(values))]
+        except ValueError as error:  # a state or outcome that is none: somebody changed the file
+            raise StorageError(
+                f"a row of {TABLES[kind]} in {self.path} is damaged: {error}",
+                hint="keep the file as evidence and restore the last backup",
+                file=str(self.path),
+            ) from None
+
+
+class Lookups(RowReader):
+    """Each is one query over an index; none grows with history."""
 
     def last_note(self) -> str | None:
         """The latest signed checkpoint that is stored."""
@@ -246,15 +277,3 @@ class Lookups:
                 seq=seq,
             )
         return bytes(row[0])
-
-    def _rows(self, kind: type[_Row], where: str, values: Iterable[object]) -> list[_Row]:
-        query = f"SELECT {', '.join(columns(kind))} FROM {TABLES[kind]} WHERE {where}"
-        try:
-            with storage_errors(self.path):
-                return [kind(*row) for row in self._connection.execute(query, tuple(values))]
-        except ValueError as error:  # a state or outcome that is none: somebody changed the file
-            raise StorageError(
-                f"a row of {TABLES[kind]} in {self.path} is damaged: {error}",
-                hint="keep the file as evidence and restore the last backup",
-                file=str(self.path),
-            ) from None

@@ -268,12 +268,9 @@ class Reader:
             {"state": state},
         )
 
-    def optouts(self, limit: int | None) -> Iterator[dict[str, Any]]:
-        """Opt-outs, newest first."""
-        return self._query(
-            "SELECT * FROM optouts ORDER BY id DESC LIMIT :limit",
-            {"limit": -1 if limit is None else limit},
-        )
+    def query(self, sql: str, **values: object) -> Iterator[dict[str, Any]]:
+        """The rows of a question about persons (`evidence.permits` asks them)."""
+        return self._query(sql, values)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -169,7 +170,131 @@ class OptoutRow:
     number: bytes
 
 
-Row = SubmissionRow | SegmentRow | ReceiptRow | InboundRow | OptoutRow
+@dataclass(slots=True, eq=False)
+class ConsentRow:
+    """One row of `consents`: one consent and its evidence.
+
+    `details` is sealed JSON: `text`, `source`, `answer` and what else was given as evidence. Of a
+    list that was imported, `chunk` has the key and the texts, and `place` is the row's place in
+    it; `key` is null then.
+    """
+
+    id: int
+    person: bytes
+    brand: str
+    purpose: str
+    method: str
+    granted_ms: int
+    added_ms: int
+    actor: str
+    text_hash: bytes | None
+    seq: int
+    month: str
+    key: bytes | None
+    number: bytes | None
+    details: bytes | None
+    #: The request it answers (double opt-in run by us).
+    request: int | None = None
+    chunk: int | None = None
+    place: int = 0
+    withdrawn_ms: int | None = None
+    withdrawn_seq: int | None = None
+    #: Sealed JSON: how the withdrawal came. With the latest record it concerns.
+    withdrawal: bytes | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ConsentRequestRow:
+    """One row of `consent_requests`: somebody was asked to confirm, which is no consent yet.
+
+    `closed_ms`: answered, or taken back; `expires_ms`: from then on an answer confirms nothing.
+    """
+
+    id: int
+    person: bytes
+    brand: str
+    purpose: str
+    asked_ms: int
+    expires_ms: int
+    actor: str
+    text_hash: bytes | None
+    seq: int
+    month: str
+    key: bytes | None
+    number: bytes | None
+    details: bytes | None
+    closed_ms: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ChunkRow:
+    """One row of `chunks`: what the persons of one chunk of an imported list have in common.
+
+    `leaves` are their commitments side by side, 32 bytes each, in the order of `place`: the entry
+    `seq` has the root of the tree over them. `details` is sealed JSON: the list of `sources`, and
+    `texts`, hex SHA-256 of each → the text.
+    """
+
+    id: int
+    kind: str
+    brand: str
+    count: int
+    added_ms: int
+    actor: str
+    seq: int
+    month: str
+    key: bytes | None
+    details: bytes | None
+    leaves: bytes
+
+
+@dataclass(slots=True, eq=False)
+class SnapshotRow:
+    """One row of `snapshots`: a do-not-contact registry as it was on a day.
+
+    `state`: "loading" until its last member is in, then "current", then "dead" until its members
+    are removed.
+    """
+
+    id: int
+    name: str
+    as_of_ms: int
+    state: str
+    begun_ms: int
+    actor: str
+    members: int = 0
+    digest: bytes | None = None
+    imported_ms: int | None = None
+    seq: int | None = None
+
+
+class Suppression(NamedTuple):
+    """One row of `suppressions`: an opt-out that came in a list of many; its chunk has the rest.
+
+    `source` is the place in the chunk's `sources`; `number` is encrypted for this person under the
+    chunk's key, None once it was erased.
+    """
+
+    person: bytes
+    brand: str
+    chunk: int
+    place: int
+    source: int
+    added_ms: int
+    number: bytes | None
+
+
+Row = (
+    SubmissionRow
+    | SegmentRow
+    | ReceiptRow
+    | InboundRow
+    | OptoutRow
+    | ConsentRow
+    | ConsentRequestRow
+    | ChunkRow
+    | SnapshotRow
+)
 
 TABLES: dict[type[Row], str] = {
     SubmissionRow: "submissions",
@@ -177,6 +302,10 @@ TABLES: dict[type[Row], str] = {
     ReceiptRow: "receipts",
     InboundRow: "inbound",
     OptoutRow: "optouts",
+    ConsentRow: "consents",
+    ConsentRequestRow: "consent_requests",
+    ChunkRow: "chunks",
+    SnapshotRow: "snapshots",
 }
 
 

@@ -92,6 +92,37 @@ _TABLES = (
         added_ms INTEGER NOT NULL, source TEXT NOT NULL, seq INTEGER NOT NULL,
         month TEXT NOT NULL, key BLOB, number BLOB) STRICT""",
     "CREATE UNIQUE INDEX optouts_by_person ON optouts (person, brand)",
+    # What persons allow. A list of many is taken chunk by chunk: the chunk's row has the key, the
+    # commitments and what they have in common, so that ten million opt-outs stay slim.
+    """CREATE TABLE consents (
+        id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL, purpose TEXT NOT NULL,
+        method TEXT NOT NULL, granted_ms INTEGER NOT NULL, added_ms INTEGER NOT NULL,
+        actor TEXT NOT NULL, text_hash BLOB, seq INTEGER NOT NULL,
+        month TEXT NOT NULL, key BLOB, number BLOB, details BLOB, request INTEGER, chunk INTEGER,
+        place INTEGER NOT NULL, withdrawn_ms INTEGER, withdrawn_seq INTEGER,
+        withdrawal BLOB) STRICT""",
+    "CREATE INDEX consents_by_person ON consents (person, brand)",
+    """CREATE TABLE consent_requests (
+        id INTEGER PRIMARY KEY, person BLOB NOT NULL, brand TEXT NOT NULL, purpose TEXT NOT NULL,
+        asked_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+        actor TEXT NOT NULL, text_hash BLOB, seq INTEGER NOT NULL, month TEXT NOT NULL, key BLOB,
+        number BLOB, details BLOB, closed_ms INTEGER) STRICT""",
+    "CREATE INDEX consent_requests_open ON consent_requests (person) WHERE closed_ms IS NULL",
+    """CREATE TABLE chunks (
+        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, brand TEXT NOT NULL, count INTEGER NOT NULL,
+        added_ms INTEGER NOT NULL, actor TEXT NOT NULL, seq INTEGER NOT NULL,
+        month TEXT NOT NULL, key BLOB, details BLOB, leaves BLOB NOT NULL) STRICT""",
+    """CREATE TABLE suppressions (
+        person BLOB NOT NULL, brand TEXT NOT NULL, chunk INTEGER NOT NULL, place INTEGER NOT NULL,
+        source INTEGER NOT NULL, added_ms INTEGER NOT NULL, number BLOB,
+        PRIMARY KEY (person, brand)) STRICT, WITHOUT ROWID""",
+    # Do-not-contact registries: keyed hashes only, the numbers themselves are not kept.
+    """CREATE TABLE snapshots (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, as_of_ms INTEGER NOT NULL, state TEXT NOT NULL,
+        begun_ms INTEGER NOT NULL, actor TEXT NOT NULL, members INTEGER NOT NULL, digest BLOB,
+        imported_ms INTEGER, seq INTEGER) STRICT""",
+    """CREATE TABLE listed (snapshot INTEGER NOT NULL, person BLOB NOT NULL,
+        PRIMARY KEY (snapshot, person)) STRICT, WITHOUT ROWID""",
 )
 
 

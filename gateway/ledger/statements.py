@@ -6,11 +6,15 @@ from operator import attrgetter
 
 from gateway.ledger.rows import (
     TABLES,
+    ChunkRow,
+    ConsentRequestRow,
+    ConsentRow,
     InboundRow,
     OptoutRow,
     ReceiptRow,
     Row,
     SegmentRow,
+    SnapshotRow,
     SubmissionRow,
     columns,
 )
@@ -56,6 +60,10 @@ _MUTABLE: dict[type[Row], tuple[str, ...]] = {
     ),
     InboundRow: ("month", "key", "raw", "whole", "submission", "seq", "text", "optout"),
     OptoutRow: ("added_ms", "source", "seq", "month", "key", "number"),
+    ConsentRow: ("key", "number", "details", "withdrawn_ms", "withdrawn_seq", "withdrawal"),
+    ConsentRequestRow: ("key", "number", "details", "closed_ms"),
+    ChunkRow: ("key", "details"),
+    SnapshotRow: ("state", "members", "digest", "imported_ms", "seq"),
 }
 
 

@@ -22,6 +22,7 @@ from gateway.ledger import canonical, merkle
 from gateway.ledger.entry import time_text
 from gateway.ledger.files import open_file, read_tail, storage_errors
 from gateway.ledger.lookups import Lookups
+from gateway.ledger.people import People
 from gateway.ledger.rows import (
     TABLES,
     OptoutRow,
@@ -61,13 +62,10 @@ class Store(Lookups):
         self._checkpoints: list[tuple[int, int, str]] = []
         self._new: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
         self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in UPDATE}
-        self._removed_optouts: list[tuple[int]] = []
         self._parties: dict[str, str] = {}
         self._fresh: set[int] = set()
-        #: Counts changes of the opt-out list, for those who remember a decision.
-        self.optout_changes = 0
-        #: People of whom something was learnt that may forbid what waits for them.
-        self.changed_persons: set[bytes] = set()
+        #: What persons allow and refuse; part of every batch.
+        self.people = People(connection, path)
         self._judged_by: str | None = None
         self._refs: dict[tuple[str, str], SubmissionRow] = {}
         self._load_edge()
@@ -157,14 +155,14 @@ class Store(Lookups):
         self._fresh.add(id(row))
         if type(row) is SubmissionRow and row.ref is not None:
             self._refs[row.brand, row.ref] = row
-        elif type(row) is OptoutRow:
-            self.optout_changes += 1
-            self.changed_persons.add(row.person)
+        else:
+            self.people.added(row)
 
     def put(self, row: Row) -> None:
         """Write the changes of *row* with the batch."""
         if id(row) not in self._fresh:
             self._changed[type(row)][row.id] = row
+            self.people.altered(row)
 
     def put_party(self, digest: str, body: str) -> None:
         """Keep the object behind a hash that entries carry."""
@@ -174,15 +172,12 @@ class Store(Lookups):
         """Note with the batch by what all that is held was judged."""
         self._judged_by = basis
 
-    def remove_optout(self, row_id: int) -> None:
-        """Take an opt-out away with the batch."""
+    def remove_optout(self, row: OptoutRow) -> None:
+        """Take an opt-out that was given alone away with the batch."""
         fresh = self._new[OptoutRow]
-        kept = [row for row in fresh if row.id != row_id]
-        if len(kept) < len(fresh):
-            self._new[OptoutRow] = kept  # it was never written
-        else:
-            self._removed_optouts.append((row_id,))
-        self.optout_changes += 1
+        if row in fresh:
+            fresh.remove(row)  # it was never written
+        self.people.remove(row)
 
     # -- the batch -----------------------------------------------------------------------------
 
@@ -191,7 +186,7 @@ class Store(Lookups):
         if not (
             self._entries
             or self._checkpoints
-            or self._removed_optouts
+            or self.people.waiting
             or self._parties
             or self._judged_by is not None
             or any(self._new.values())
@@ -209,8 +204,7 @@ class Store(Lookups):
                     "INSERT OR REPLACE INTO checkpoints (size, made_ms, note) VALUES (?,?,?)",
                     self._checkpoints,
                 )
-            if self._removed_optouts:  # first: the same person may be added again in this batch
-                run("DELETE FROM optouts WHERE id=?", self._removed_optouts)
+            self.people.flush_removals()
             for kind, rows in self._new.items():
                 if rows:
                     statement, values = INSERT[kind]
@@ -221,6 +215,7 @@ class Store(Lookups):
                     run(statement, map(values, changed.values()))
             if self._judged_by is not None:
                 run("UPDATE log SET judged_by=?", [(self._judged_by,)])
+            self.people.flush_additions()
             if self._parties:
                 run(
                     "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
@@ -247,6 +242,7 @@ class Store(Lookups):
                 self._connection.execute("ROLLBACK")
         self._forget()
         self._load_edge()
+        self.people.load()
 
     def close(self) -> None:
         """Fold the WAL back into the file and close."""
@@ -270,19 +266,6 @@ class Store(Lookups):
             return waiting
         return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
 
-    def optouts(self, person: bytes) -> list[OptoutRow]:
-        """The opt-outs of a person, of whatever brand, those of the open batch included."""
-        if not self._last_id[OptoutRow]:
-            return []  # nobody ever opted out: spare the look-up, there are two for each message
-        gone = {row_id for (row_id,) in self._removed_optouts}
-        stored = self._rows(OptoutRow, "person=?", (person,))
-        fresh = [
-            row
-            for row in self._new[OptoutRow]
-            if isinstance(row, OptoutRow) and row.person == person
-        ]
-        return [row for row in stored + fresh if row.id not in gone]
-
     def waiting_for(self, person: bytes, after_id: int, limit: int) -> list[int]:
         """Row ids of what is held or queued for a person, those of the open batch included.
 
@@ -302,7 +285,7 @@ class Store(Lookups):
         self._entries.clear()
         self._tiles.clear()
         self._checkpoints.clear()
-        self._removed_optouts.clear()
+        self.people.forget()
         self._parties.clear()
         self._judged_by = None
         self._fresh.clear()

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from gateway.policy.facts import Consent, Facts, Reason
+    from gateway.policy.facts import Consent, Facts, Listing, Reason
     from gateway.policy.rules import ActingRule, ConsentRule, OptOutRule, RegistryRule
+
+#: The do-not-contact registries rules name, and whose they are.
+REGISTRIES: Final = {
+    "robinson": "Lista Robinson (ES)",
+    "rne": "Registro de Números Excluidos, CRC (CO)",
+    "repep": "Registro Público para Evitar Publicidad, Profeco (MX)",
+    "reus": "Registro Público de Usuarios, Condusef (MX)",
+    "nollame_ar": "Registro Nacional No Llame (AR)",
+    "nollame_uy": "Registro No Llame, URSEC (UY)",
+    "nollame_py": "Registro Nacional, Ley 5830 (PY)",
+    "dnc": "National Do Not Call Registry, FTC (US)",
+}
 
 
 def opted_out(rules: Sequence[OptOutRule], facts: Facts, now: datetime) -> tuple[OptOutRule, ...]:
@@ -41,7 +53,10 @@ def missing(
 
 
 def stands(consent: Consent, now: datetime) -> bool:
-    """Whether the consent was given and not withdrawn, at that instant."""
+    """Whether the consent was given and not withdrawn, at that instant.
+
+    It stands from the instant it was given to the one it was withdrawn at, which is out.
+    """
     if consent.granted_at is not None and consent.granted_at > now:
         return False
     return consent.withdrawn_at is None or consent.withdrawn_at > now
@@ -53,7 +68,7 @@ def listed(
     """The rules whose registry lists the person."""
     if not facts.registries:
         return
-    agreed = any(each.purpose == "marketing" and stands(each, now) for each in facts.consents)
+    agreed = _agreed(facts, now)
     names = {listing.registry for listing in facts.registries}
     for rule in rules:
         if rule.registry in names and not (rule.unless_consent and agreed):
@@ -61,10 +76,34 @@ def listed(
 
 
 def outdated(rules: Sequence[RegistryRule], facts: Facts, now: datetime) -> Iterator[str]:
-    """Warnings about registries whose snapshot is older than the rule wants."""
+    """Warnings about registries that were never imported, or too long ago, whoever they list.
+
+    What a person is not listed in says nothing unless the list is there and fresh. Nothing is said
+    of a registry that their consent overrides, nor where it is not known what there is.
+    """
+    newest = _newest((*facts.registries, *(facts.snapshots or ())))
+    agreed = _agreed(facts, now)
     for rule in rules:
-        for listing in facts.registries:
-            if listing.registry != rule.registry or listing.as_of is None:
-                continue
-            if now - listing.as_of > timedelta(days=rule.max_age_days):
-                yield f"{rule.id}: the snapshot of {rule.registry} is out of date"
+        if not rule.in_force(now.date()) or (rule.unless_consent and agreed):
+            continue
+        if rule.registry not in newest:
+            if facts.snapshots is not None:
+                yield f"registry_missing: {rule.id}: {rule.registry} was never imported"
+            continue
+        as_of = newest[rule.registry]
+        if as_of is not None and now - as_of > timedelta(days=rule.max_age_days):
+            age = f"its snapshot is {(now - as_of).days} days old, of at most {rule.max_age_days}"
+            yield f"registry_outdated: {rule.id}: {rule.registry}: {age}"
+
+
+def _newest(listings: Sequence[Listing]) -> dict[str, datetime | None]:
+    found: dict[str, datetime | None] = {}
+    for listing in listings:
+        known = found.get(listing.registry)
+        if known is None or (listing.as_of is not None and listing.as_of > known):
+            found[listing.registry] = listing.as_of
+    return found
+
+
+def _agreed(facts: Facts, now: datetime) -> bool:
+    return any(each.purpose == "marketing" and stands(each, now) for each in facts.consents)

@@ -82,7 +82,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A do-not-contact registry whose snapshot lists the person."""
+    """A do-not-contact registry and the day its snapshot shows."""
 
     registry: str
     as_of: datetime | None = None
@@ -120,6 +120,8 @@ class Facts:
     consents: tuple[Consent, ...] = ()
     history: tuple[Sent, ...] = ()  # of this brand to this person, in any order
     registries: tuple[Listing, ...] = ()
+    #: The snapshots of registries there are, whether they list the person or not; None: not known.
+    snapshots: tuple[Listing, ...] | None = None
     #: When this brand last told the person how to opt out; None: never, or it is not known.
     instructed_at: datetime | None = None
 

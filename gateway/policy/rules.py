@@ -170,7 +170,7 @@ class ConsentRule(ActingRule):
 class RegistryRule(ActingRule):
     """Who is listed in a do-not-contact registry gets no messages of these categories."""
 
-    registry: str  # its name, as `acuse optout registry import` knows it
+    registry: str  # its name, as `acuse registries import` knows it
     unless_consent: bool = False  # express consent of the brand's own goes before it
     max_age_days: int = 30  # a snapshot older than this is warned about
 

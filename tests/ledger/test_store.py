@@ -84,7 +84,7 @@ def test_a_rollback_leaves_file_tree_and_ids_as_before(tmp_path: Path, flushed: 
     assert store.frontier.root() == root
     assert store.last_t_ms == T
     assert store.next_id(OptoutRow) == row_id
-    assert store.optouts(b"p" * 16) == []
+    assert store.people.optouts(b"p" * 16) == []
     fill(store, 1)
     assert store.size == 301
 
@@ -92,15 +92,15 @@ def test_a_rollback_leaves_file_tree_and_ids_as_before(tmp_path: Path, flushed: 
 def test_opt_outs_of_the_open_batch_count_and_removed_ones_do_not(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.put_new(optout(store.next_id(OptoutRow)))
-    assert len(store.optouts(b"p" * 16)) == 1
+    assert len(store.people.optouts(b"p" * 16)) == 1
     store.flush()
     store.commit()
-    assert len(store.optouts(b"p" * 16)) == 1
-    store.remove_optout(1)
-    assert store.optouts(b"p" * 16) == []
+    assert len(store.people.optouts(b"p" * 16)) == 1
+    store.remove_optout(store.people.optouts(b"p" * 16)[0])
+    assert store.people.optouts(b"p" * 16) == []
     store.flush()
     store.commit()
-    assert store.optouts(b"p" * 16) == []
+    assert store.people.optouts(b"p" * 16) == []
 
 
 def test_entries_chain_and_are_canonical(tmp_path: Path) -> None:
