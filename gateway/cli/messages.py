@@ -86,6 +86,33 @@ def cancel(run: Run, submission_id: str) -> None:
 
 @command(
     messages,
+    "replace",
+    example="acuse messages replace 01990c4e-6a00-7000-8000-1a2b3c4d5e6f \\\n"
+    "    --text 'Su factura vence el dia 31'",
+)
+@click.argument("submission_id", metavar="ID")
+@click.option("--text", required=True, help="The new text.")
+@click.option("--not-before", metavar="TIME", help="When the operator is to deliver it.")
+@click.option("--valid-for", metavar="SPAN", help="How long it is worth delivering, as 24h.")
+def replace(run: Run, submission_id: str, **given: str | None) -> int:
+    """Replace the text of a message that was accepted and not yet reported on.
+
+    Where the operator has replace_sm, and the message is one segment. The new text is a submission
+    of its own, with its own proof; the old one is closed as deleted once the operator confirms.
+    Exit code 1 if it is too late, or the new text is refused.
+    """
+    args = {key: value for key, value in given.items() if value is not None}
+    result = run.call("messages.replace", {"submission_id": submission_id, **args})
+    if run.as_json:
+        print_json(result)
+    else:
+        state = coloured(result.get("state"))
+        click.echo(f"{result.get('submission_id')}  {state}, replaces {submission_id}")
+    return 1 if result.get("state") == "refused" else 0
+
+
+@command(
+    messages,
     "resolve",
     example="acuse messages resolve 01990c4e-6a00-7000-8000-1a2b3c4d5e6f \\\n"
     "    --as not-sent --why 'operator ticket INC-7: never reached them'",

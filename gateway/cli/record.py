@@ -93,7 +93,7 @@ def _head(record: Mapping[str, object]) -> None:
         state += " (contradicted: an earlier final receipt said otherwise)"
     labelled("submission", plain(record.get("submission_id")))
     labelled("state", state)
-    for name in ("ref", "brand", "category", "from", "to", "operator"):
+    for name in ("ref", "brand", "category", "from", "to", "operator", "replaces", "replaced_by"):
         if record.get(name):
             labelled(name, plain(record[name]))
     if record.get("text") is not None:

@@ -15,6 +15,7 @@ from gateway.clock import optional_text, to_seconds_text
 from gateway.daemon.ids import submission_id
 from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
+from gateway.daemon.replacements import fits_in_place_of
 from gateway.daemon.work import Work
 from gateway.errors import DataError
 from gateway.evidence.records import PERSON_BYTES
@@ -69,7 +70,10 @@ class Admission:
 
     def decide(self, work: Work, now_ms: int, *, planned_ms: int | None = None) -> Decision:
         """What policy says of *work* at *planned_ms* (default now), with the stored facts."""
-        return self._judging.decide(work, now_ms if planned_ms is None else planned_ms)
+        at_ms = now_ms if planned_ms is None else planned_ms
+        if work.request.replaces is not None:  # the operator waits, not we: it is delivered then
+            at_ms = max(at_ms, work.request.not_before_ms or 0)
+        return self._judging.decide(work, at_ms)
 
     def encode(self, work: Work) -> EncodedText:
         """Fix how the text of a new submission goes out, substituting where its brand wants it.
@@ -87,8 +91,13 @@ class Admission:
 
     # -- taking in -----------------------------------------------------------------------------
 
-    def admit(self, args: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], Work | None]:
-        """Take one submission into the batch: its answer, and its `Work` if it is to be sent."""
+    def admit(
+        self, args: Mapping[str, Any], now_ms: int, original: Work | None = None
+    ) -> tuple[dict[str, Any], Work | None]:
+        """Take one submission into the batch: its answer, and its `Work` if it is to be sent.
+
+        *original*: the submission whose text it is to replace.
+        """
         candidate = self._reader.read(args, now_ms)
         if candidate.ref is not None:
             known = self._store.submission_by_ref(candidate.brand, candidate.ref)
@@ -96,6 +105,14 @@ class Admission:
                 return self._repeated(candidate, self._works.get(known.id)), None
         work = self._make(candidate, now_ms)
         encoded = self.encode(work)
+        if original is not None:
+            fits_in_place_of(original, encoded)
+            work.row.operator = original.row.operator
+            work.request.replaces = {
+                "submission_id": original.id,
+                "row": original.row.id,
+                "message_id": original.segments[0].message_id,
+            }
         planned_ms = max(now_ms, work.request.not_before_ms or 0)
         decision = self.decide(work, now_ms, planned_ms=planned_ms)
         row = work.row
@@ -110,11 +127,13 @@ class Admission:
         body = self._submission_body(work, decision)
         body["segments"] = row.parts
         body["encoding"] = row.encoding
+        if original is not None:
+            body["replaces"] = original.id
         self._sealer.event(work, "A.1", now_ms, body, self._content(work))
         if decision.action == "hold" and decision.until is not None:
             work.hold(decision, round(decision.until.timestamp() * 1000))
             log.debug("policy.held", submission_id=work.id, until=decision.until_text())
-        elif planned_ms > now_ms:
+        elif planned_ms > now_ms and original is None:
             row.state = State.HELD
             row.due_ms = planned_ms
         return answer(work, decision), work

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.daemon.admission import Admission
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.inquiries import Inquiries
+    from gateway.daemon.replacements import Replacements
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
 
@@ -64,6 +65,7 @@ class Changes:
         admission: Admission,
         dispatcher: Dispatcher,
         inquiries: Inquiries,
+        replacements: Replacements,
         *,
         max_queued: int,
     ) -> None:
@@ -72,6 +74,7 @@ class Changes:
         self._admission = admission
         self._dispatcher = dispatcher
         self._inquiries = inquiries
+        self._replacements = replacements
         self._max_queued = max_queued
 
     def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -154,3 +157,30 @@ class Changes:
         self._sealer.close(work, State.CANCELLED, now_ms)
         self._works.waiting -= 1
         return {"submission_id": submission_id, "state": row.state.value}
+
+    def replace(
+        self, submission_id: str, args: Mapping[str, Any], by: str, now_ms: int
+    ) -> dict[str, Any]:
+        """Replace the text of a message its operator accepted: a new submission, see
+        `replacements`. `submit`'s object, with the id of the old one as `replaces`.
+        """
+        original = self._existing(submission_id)
+        self._replacements.require(original)
+        request, row = original.request, original.row
+        given = {name: args[name] for name in ("text", "not_before", "valid_for") if name in args}
+        same = {
+            "to": request.to,
+            "from": request.sender,
+            "brand": row.brand or None,
+            "category": row.category,
+            "campaign": request.campaign,
+            "location": request.location,
+            "urgent": request.urgent,
+        }
+        result, work = self._admission.admit({**same, **given}, now_ms, original)
+        command = f"messages.replace {submission_id}"
+        self._sealer.log_event("x.Admin", now_ms, by=by, cmd=command)
+        if work is not None:
+            self._works.waiting += 1
+            self._dispatcher.enqueue(work)
+        return {**result, "replaces": submission_id}

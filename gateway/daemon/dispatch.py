@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.admission import Admission
     from gateway.daemon.operator import Operator, OperatorLink
+    from gateway.daemon.replacements import Replacements
     from gateway.daemon.routing import Routing
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.waiting import Waiting
@@ -59,6 +60,7 @@ class Dispatcher:
         admission: Admission,
         operators: Mapping[str, Operator],
         routing: Routing,
+        replacements: Replacements,
         waiting: Waiting,
     ) -> None:
         self._waiting = waiting
@@ -68,6 +70,7 @@ class Dispatcher:
         self._admission = admission
         self._operators = operators
         self._routing = routing
+        self._replacements = replacements
         self._queues: dict[Way, Queue] = {}
         self._lanes = Lanes()
         self._returned = Returned()
@@ -136,11 +139,12 @@ class Dispatcher:
         return queue
 
     def _bound_to(self, work: Work) -> str | None:
-        """The operator the rest of a begun message must go to; None where it is not, or no longer,
-        configured.
+        """The operator the rest of a begun message, or a replacement, must go to; None where it is
+        not, or no longer, configured.
         """
         operator = work.row.operator
-        return operator if operator in self._operators and work.begun() else None
+        fixed = work.begun() or work.request.replaces is not None
+        return operator if operator in self._operators and fixed else None
 
     def _hand_over(self, work: Work) -> None:
         for item in reversed(self._lanes.leave(work)):
@@ -192,13 +196,8 @@ class Dispatcher:
             row = work.row
             if row.state is not State.HELD or row.due_ms > now_ms or self._expire(work, now_ms):
                 continue
-            decision = self._admission.decide(work, now_ms)
-            if decision.action == "refuse":
-                self._refuse(work, decision, now_ms)
-            elif decision.action == "hold" and decision.until is not None:
-                work.hold(decision, round(decision.until.timestamp() * 1000))
-                self._store.put(row)
-            else:
+            decision = self._judged(work, now_ms)
+            if decision is not None:
                 row.state, row.due_ms = State.QUEUED, 0
                 work.decided(decision)
                 body = {"decision": decision.as_entry()}
@@ -286,19 +285,25 @@ class Dispatcher:
             return self._may_go_on(work, segment, now_ms, now_s)
         if row.state is not State.QUEUED or self._expire(work, now_ms):
             return False
+        if work.request.replaces is not None and not self._replacements.may_leave(work, now_ms):
+            return False
         unchanged = work.permission_changes == self._store.people.changes
         if now_ms < work.released_until_ms and unchanged:
             return True  # the same hours are open and nobody opted out: the decision stands
+        return self._judged(work, now_ms) is not None
+
+    def _judged(self, work: Work, now_ms: int) -> Decision | None:
+        """What lets *work* go now; None where it is refused, or held."""
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":
             self._refuse(work, decision, now_ms)
-            return False
+            return None
         if decision.action == "hold" and decision.until is not None:
             work.hold(decision, round(decision.until.timestamp() * 1000))
-            self._store.put(row)
-            self._next_held_ms = min(self._next_held_ms, row.due_ms)
-            return False
-        return True
+            self._store.put(work.row)
+            self._next_held_ms = min(self._next_held_ms, work.row.due_ms)
+            return None
+        return decision
 
     def _may_go_on(self, work: Work, segment: SegmentRow, now_ms: int, now_s: float) -> bool:
         """Whether the rest of a begun message may follow. Half a message helps nobody, so what is
@@ -334,7 +339,7 @@ class Dispatcher:
 
     def _prepare(self, operator: Operator, work: Work, segment: SegmentRow, now_ms: int) -> None:
         link, session = operator.pick()
-        pdu = operator.submit_sm(work, segment.number, now_ms)
+        pdu = operator.pdu(work, segment.number, now_ms)
         sequence, wire = session.prepare(pdu, Attempt(work, segment))
         self._prepared.append((link, session, sequence, segment))
         operator.pace.take()
@@ -348,6 +353,8 @@ class Dispatcher:
         if row.state is State.QUEUED:
             self._works.waiting -= 1
         row.state, row.operator, row.due_ms = State.SENDING, operator.name, 0
+        if work.request.replaces is not None:
+            self._replacements.leaves(work)
         self._works.pin(work)
         self._lanes.enter(work)
         self._store.put(segment)

@@ -15,6 +15,7 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.consents import Consents
+from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
 from gateway.daemon.guard import GuardedClock, require_plausible
 from gateway.daemon.inbound import Inbound
@@ -37,10 +38,12 @@ from gateway.daemon.recall import Recall
 from gateway.daemon.receipts import Receipts
 from gateway.daemon.registries import Registries
 from gateway.daemon.releases import Releases
+from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.state import DaemonState
+from gateway.daemon.ties import Ties
 from gateway.daemon.waiting import Waiting
 from gateway.daemon.work import WorkSet
 from gateway.evidence.permits import PersonRecords
@@ -120,29 +123,33 @@ def open_gateway(
     judging = Judging(book, store, parties, consents, close_guard_s=guard_s)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
     waiting = _waiting(settings, book, store, works, admission)
-    dispatcher = Dispatcher(store, works, sealer, admission, operators, routing, waiting)
+    replacements = Replacements(store, works, sealer, operators)
+    ways = (operators, routing, replacements, waiting)
+    dispatcher = Dispatcher(store, works, sealer, admission, *ways)
     optouts = Optouts(store, vault, sealer, consents)
     words = load_keywords(config_directory() / "keywords.toml")
     inbound = Inbound(store, vault, works, sealer, optouts, words, book.numbering)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles)
     confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
-    answered = (store, works, sealer, dispatcher, receipts, inquiries)
-    responses = Responses(*answered, confirm_within_s=confirm_s)
+    ties = Ties(store, works, sealer, receipts)
+    deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
+    heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements)
+    responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
     recall = Recall(store, works, admission)
-    parts = (works, sealer, recall, dispatcher, responses, receipts, inquiries, checkpoints)
+    told = (responses, receipts, inquiries, deadlines, checkpoints)
+    parts = (works, sealer, recall, dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
     unknown = _boot(settings, book, ledger, sealer, works, responses)
     _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
-    name = settings.gateway.name
     counted = (admission, responses, receipts, sealer, pipeline)
-    state = DaemonState(name, store, reader, operators, *counted)
-    most = settings.gateway.max_queued
-    changes = Changes(works, sealer, admission, dispatcher, inquiries, max_queued=most)
+    state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
+    changed = (works, sealer, admission, dispatcher, inquiries, replacements)
+    changes = Changes(*changed, max_queued=settings.gateway.max_queued)
     takers = (store, vault, sealer, submissions)
     lists, registries = Lists(*takers), Registries(*takers)
     permissions = Permissions(consents, optouts, lists, registries, submissions)

@@ -6,7 +6,9 @@ committed to, and it decides as a receipt with that state would. Anything else d
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -52,6 +54,14 @@ class Inquiry:
     bind: str
 
 
+class Asked(Enum):
+    """What became of a question."""
+
+    YES = "asked"
+    NO = "there is nobody to ask, or nothing to ask by"
+    NO_ROOM = "too many wait for an answer"
+
+
 class Inquiries:
     """Sends the questions, takes the answers into the open batch."""
 
@@ -61,13 +71,29 @@ class Inquiries:
         self._operators = operators
         self._works = works
         self._receipts = receipts
+        #: Questions without an answer yet, by operator, and who left the last one without.
+        self._open: Counter[str] = Counter()
+        self._silent: set[str] = set()
 
-    def query(self, work: Work) -> bool:
-        """Ask what became of *work*, once in its life in memory; whether anything was asked."""
-        if work.queried or not self._operator(work, "query_sm"):
-            return False
-        work.queried = self._ask(work, cancel=False) > 0
-        return work.queried
+    def times_s(self, work: Work) -> tuple[int, ...]:
+        """How long after it was taken the operator of *work* is asked about it."""
+        operator = self._operator(work, "query_sm")
+        return () if operator is None else operator.settings.query_after_s
+
+    def query(self, work: Work) -> Asked:
+        """Ask what became of *work*, where its operator has query_sm and an id of it is known.
+
+        An operator that left a question unanswered is asked one at a time until it answers.
+        """
+        operator = self._operator(work, "query_sm")
+        if operator is None or not operator.bound():
+            return Asked.NO
+        if operator.name in self._silent and self._open[operator.name] > 0:
+            return Asked.NO
+        if not any(link.session and link.session.may_ask() for link in operator.links):
+            return Asked.NO_ROOM
+        asked = self._ask(work, cancel=False)
+        return Asked.YES if asked else Asked.NO
 
     def cancel(self, work: Work) -> int:
         """Ask the operator to cancel what it took of *work*; how many segments were asked for."""
@@ -81,6 +107,11 @@ class Inquiries:
         assert isinstance(inquiry, Inquiry)
         work, segment = inquiry.work, inquiry.segment
         word, error = None, "000"
+        self._open[operator.name] -= 1
+        if isinstance(answer, RequestAnswered):
+            self._silent.discard(operator.name)
+        else:
+            self._silent.add(operator.name)
         if isinstance(answer, RequestAnswered):
             pdu = answer.pdu
             if answer.status != Status.ESME_ROK:
@@ -103,6 +134,7 @@ class Inquiries:
     def lost(self, token: object) -> None:
         """The link was lost before an answer."""
         assert isinstance(token, Inquiry)
+        self._open[token.segment.operator or ""] -= 1
         self._works.unpin(token.work)
 
     def _operator(self, work: Work, setting: str) -> Operator | None:
@@ -124,6 +156,7 @@ class Inquiries:
             pdu = _cancel_sm(work, segment) if cancel else _query_sm(work, segment)
             link.session.request(pdu, Inquiry(work, segment, link.name), trio.current_time())
             self._works.pin(work)
+            self._open[operator.name] += 1
             link.flush()
             asked += 1
         return asked

@@ -13,8 +13,9 @@ agrees; what the operator's habit is, is learned from such pairs, and settles wh
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.ledger.rows import State
 from gateway.smpp.message_id import look_up_keys, matched_by
 
 if TYPE_CHECKING:
@@ -30,14 +31,23 @@ SKEW_MS = 6 * 60_000
 ANY_ZONE_MS = 15 * 3_600_000
 #: Digits from the end by which a number in national form is known again.
 TAIL_DIGITS = 8
+#: Digits of the longest number (E.164).
+_MOST_DIGITS = 15
 #: Pairs from which a habit is known, the share of them it needs, and how far back it is looked for.
 _PAIRS = 3
 _SHARE = 0.9
 _REMEMBERED = 5000
 
 
+#: `matched_by` of a receipt that no message id ties to its message.
+BY_RECIPIENT: Final = "recipient"
+
+
 class Found(NamedTuple):
-    """The segment a receipt is about, by which rule, and how many open submissions it fits."""
+    """The segment a receipt is about, by which rule, and how many open submissions it fits.
+
+    `fits` 0: whose it is will be known when the operator has answered what is under way.
+    """
 
     work: Work
     segment: SegmentRow
@@ -50,12 +60,24 @@ class _Candidate(NamedTuple):
     segment: SegmentRow
     rule: str
     agrees: bool
+    contradicts: bool
 
 
 def same_number(number: str, address: str) -> bool:
     """Whether the address of a PDU is *number* (`+` and digits), with or without country code."""
     digits = address.lstrip("+0")
     return digits == number[1:] or (len(digits) >= TAIL_DIGITS and number.endswith(digits))
+
+
+def other_number(number: str, address: str, sender: str) -> bool:
+    """Whether the address of a receipt is clearly somebody else's than *number*.
+
+    Only a whole number is: operators also write a short code of theirs, a masked number, a name,
+    nothing, or our own *sender*, and say nothing by it.
+    """
+    digits = address.lstrip("+0")
+    whole = TAIL_DIGITS <= len(digits) <= _MOST_DIGITS and digits.isascii() and digits.isdecimal()
+    return whole and not same_number(number, address) and digits != sender.lstrip("+0")
 
 
 def sent_when(segment: SegmentRow, submit_ms: int | None, *, zone_known: bool) -> bool:
@@ -123,13 +145,15 @@ class Matcher:
                 operator.name, key, everywhere=everywhere
             ):
                 rule = (
-                    "recipient"  # the operator gave no id: an earlier receipt did
+                    BY_RECIPIENT  # the operator gave no id: an earlier receipt did
                     if segment.message_id is None
                     else matched_by(segment.message_id, message_id)
                 )
                 if rule is not None:
-                    agrees = same_number(work.request.to, source)
-                    found.append(_Candidate(work, segment, rule, agrees))
+                    to, sender = work.request.to, work.request.sender
+                    agrees = same_number(to, source)
+                    contradicts = not agrees and other_number(to, source, sender)
+                    found.append(_Candidate(work, segment, rule, agrees, contradicts))
         return found
 
     @staticmethod
@@ -148,6 +172,7 @@ class Matcher:
         *,
         strict: bool,
     ) -> Found | None:
+        found = [each for each in found if not each.contradicts]
         agreeing = [each for each in found if each.agrees]
         auto = operator.settings.message_id_form == "auto"
         if auto:
@@ -157,11 +182,19 @@ class Matcher:
         if not pool:
             return None
         chosen = self._of_one_id(operator, pool, receipt, body)
-        if chosen.fits > 1 and chosen.rule not in ("id", "recipient"):
+        if self._being_replaced(chosen.work):
+            return chosen._replace(fits=0)
+        if chosen.fits > 1 and chosen.rule not in ("id", BY_RECIPIENT):
             return None  # another writing of the id, and two that it may be
-        if auto and chosen.fits == 1 and agreeing and chosen.rule != "recipient":
+        if auto and chosen.fits == 1 and agreeing and chosen.rule != BY_RECIPIENT:
             self._rules.setdefault(operator.name, Counter())[_base(chosen.rule)] += 1
         return chosen
+
+    def _being_replaced(self, work: Work) -> bool:
+        """Whether the answer to a replace_sm will say which text the receipt is about."""
+        by = work.request.replaced_by
+        replacement = None if by is None else self._works.by_submission_id(by)
+        return replacement is not None and replacement.row.state is State.SENDING
 
     def _by_habit(
         self,
@@ -172,7 +205,7 @@ class Matcher:
     ) -> list[_Candidate]:
         """Of candidates in several writings those of one; none where that would be a guess."""
         habit = self.learned(operator.name)
-        exact = [each for each in agreeing if each.rule in ("id", "recipient")]
+        exact = [each for each in agreeing if each.rule in ("id", BY_RECIPIENT)]
         if exact:
             return exact
         bases = {_base(each.rule) for each in agreeing}
@@ -208,10 +241,21 @@ class Matcher:
         ]
         first = (waiting or pool)[0]
         fits = len({id(each.work) for each in waiting}) or 1
-        if fits == 1:  # an id given to several parts at once: the parts take turns
-            same = [each for each in waiting if each.work is first.work]
-            first = min(same, key=lambda each: each.segment.number, default=first)
-        return Found(first.work, first.segment, first.rule, fits)
+        if fits > 1:
+            return Found(first.work, first.segment, first.rule, fits)
+        return _in_turn(first, [each for each in pool if each.work is first.work])
+
+
+def _in_turn(first: _Candidate, parts: list[_Candidate]) -> Found:
+    """An id given to several parts of one message: they take turns."""
+    work = first.work
+    if len(parts) > 1:
+        parts.sort(key=lambda each: each.segment.number)
+        first = next((each for each in parts if each.segment.final is None), parts[-1])
+    # Its part has its receipt; this one is about a part whose answer, with this id, is to come.
+    open_parts = work.row.closed_ms is None and not work.all_answered()
+    wait = open_parts and len(work.segments) > 1 and first.segment.final is not None
+    return Found(work, first.segment, first.rule, 0 if wait else 1)
 
 
 def _base(rule: str) -> str:

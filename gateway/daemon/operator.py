@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.clock import to_datetime
 from gateway.daemon.pace import Pace
-from gateway.smpp.pdu import SubmitSm
+from gateway.smpp.pdu import ReplaceSm, SubmitSm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,13 +118,34 @@ class Operator:
         assert best.session is not None
         return best, best.session
 
+    def pdu(self, work: Work, number: int, now_ms: int) -> SubmitSm | ReplaceSm:
+        """What sends one segment of *work*."""
+        if work.request.replaces is not None:
+            return self._replace_sm(work, str(work.request.replaces["message_id"]), now_ms)
+        return self.submit_sm(work, number, now_ms)
+
+    def _replace_sm(self, work: Work, message_id: str, now_ms: int) -> ReplaceSm:
+        """SMPP 3.4 section 4.10.1; times that are not given stay as they were."""
+        ton, npi, source = source_of(work.request.sender)
+        at_ms = work.request.not_before_ms
+        later = at_ms is not None and at_ms > now_ms
+        return ReplaceSm(
+            message_id,
+            ton,
+            npi,
+            source,
+            schedule_delivery_time=_absolute_time(at_ms) if later and at_ms else "",
+            validity_period=_relative_time(_left_s(work, now_ms)),
+            registered_delivery=1,
+            short_message=work.encoded().body(1)[0],
+        )
+
     def submit_sm(self, work: Work, number: int, now_ms: int) -> SubmitSm:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20).
 
         Its validity period is what is left of the submission's, and of the hours in which it may
         arrive: an operator must not deliver at night to a handset that was off all day.
         """
-        left_s = _left_s(work, now_ms)
         encoded = work.encoded()
         short_message, tlvs = encoded.body(number)
         sender = work.request.sender
@@ -137,7 +159,7 @@ class Operator:
             dest=work.request.to[1:],
             esm_class=encoded.esm_class,
             priority=work.request.priority,
-            validity_period=_relative_time(left_s),
+            validity_period=_relative_time(_left_s(work, now_ms)),
             registered_delivery=1,
             data_coding=encoded.data_coding,
             short_message=short_message,
@@ -165,6 +187,11 @@ def _left_s(work: Work, now_ms: int) -> int | None:
     if work.row.expires_ms is not None:
         left_s = min(left_s, max(1, (work.row.expires_ms - now_ms) / 1000))
     return None if left_s == math.inf else int(left_s)
+
+
+def _absolute_time(at_ms: int) -> str:
+    """`YYMMDDhhmmss000+` in UTC (SMPP 3.4 section 7.1.1)."""
+    return to_datetime(at_ms).strftime("%y%m%d%H%M%S") + "000+"
 
 
 def _relative_time(seconds: int | None) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.checkpoints import Checkpoints
     from gateway.daemon.commands import Command
+    from gateway.daemon.deadlines import Deadlines
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.guard import GuardedClock
     from gateway.daemon.inquiries import Inquiries
@@ -87,6 +88,7 @@ class Pipeline:
         responses: Responses,
         receipts: Receipts,
         inquiries: Inquiries,
+        deadlines: Deadlines,
         checkpoints: Checkpoints,
         *,
         offload: Offload = in_thread,
@@ -102,6 +104,7 @@ class Pipeline:
         self._responses = responses
         self._receipts = receipts
         self._inquiries = inquiries
+        self._deadlines = deadlines
         self._checkpoints = checkpoints
         self._offload = offload
         self._answers: deque[tuple[Link, LinkEvent]] = deque()
@@ -198,7 +201,7 @@ class Pipeline:
 
     def _wake_s(self) -> float:
         now_ms, now_s = self.clock.now_ms(), trio.current_time()
-        deadline_ms = self._responses.next_deadline_ms
+        deadline_ms = self._deadlines.next_ms
         overdue = math.inf if deadline_ms == math.inf else now_s + (deadline_ms - now_ms) / 1000
         dispatch = self._dispatcher.wake_s(now_ms, now_s)
         return min(dispatch, overdue, self._checkpoints.wake_s())
@@ -211,7 +214,7 @@ class Pipeline:
             self._checkpoints.make(now_ms)  # before anything is added: only what is durable
         self._tell_clock_step(now_ms)
         self._dispatcher.refill(now_ms)
-        self._responses.close_overdue(now_ms)
+        self._deadlines.close_overdue(now_ms)
         commands, arrivals = self._take(now_ms, now_s)
         self._recall.run(now_ms)
         self._dispatcher.dispatch(now_ms, now_s)
@@ -241,7 +244,7 @@ class Pipeline:
             while self._lost:
                 link, lost = self._lost.popleft()
                 for token in lost.prepared:
-                    self._responses.never_left(link.operator, token)
+                    self._responses.never_left(link.operator, token, now_ms)
                 for token in lost.transmitted:
                     self._responses.unknown(link.operator, token, now_ms)
                 for token in lost.asked:

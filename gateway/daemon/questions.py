@@ -46,6 +46,7 @@ _ROLES = {
     "messages.show": Role.READ,
     "messages.wait": Role.READ,
     "messages.cancel": Role.SUBMIT,
+    "messages.replace": Role.SUBMIT,
     "messages.resolve": Role.OPERATOR,
     "receipts.list": Role.READ,
     "receipts.show": Role.READ,
@@ -152,6 +153,9 @@ class Questions:
         elif name == "messages.cancel":
             cancel = partial(self._changes.cancel, _id(args), connection.peer.name)
             self._pipeline.command(Command(cancel, reply))
+        elif name == "messages.replace":
+            replace = partial(self._changes.replace, _id(args), args, connection.peer.name)
+            self._pipeline.command(Command(replace, reply))
         elif name == "messages.resolve":
             resolve = partial(
                 self._changes.resolve, _id(args), _said(args), _why(args), connection.peer.name

@@ -6,29 +6,29 @@ response that names its id arrives, on whatever session (DESIGN, promise 3).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gateway.daemon.matching import Found, Matcher
+from gateway.daemon.matching import BY_RECIPIENT, Found, Matcher
+from gateway.daemon.orphans import HEADER_BYTES, Orphans
 from gateway.daemon.receiptrow import read_receipt, receipt_row
+from gateway.daemon.replacements import in_doubt
+from gateway.daemon.ties import WeakTies
 from gateway.daemon.unidentified import OPEN_LIMIT, ORPHAN_LIMIT, Orphan, Unidentified
-from gateway.daemon.work import orphan_key
-from gateway.errors import StorageError
-from gateway.evidence.vault import ContentCipher
+from gateway.daemon.verdict import DELIVERED, FAILURES, note_final, verdict_of
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, ReceiptRow, State
 from gateway.smpp.consts import EsmClass
 from gateway.smpp.message_id import orphan_keys
-from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.receipt import Receipt
-from gateway.smpp.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.daemon.inbound import Inbound
     from gateway.daemon.operator import Operator
+    from gateway.daemon.orphans import Read
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
     from gateway.evidence.vault import Vault
@@ -39,25 +39,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: What a final state of a segment makes of the submission; DELIVRD depends on all segments.
-_FAILURES = {
-    "expired": State.EXPIRED,
-    "deleted": State.DELETED,
-    "undelivered": State.UNDELIVERED,
-    "skipped": State.UNDELIVERED,
-    "rejected": State.REJECTED,
-}
-_HEADER_BYTES = 16
-#: `matched_by` of a receipt that no message id ties to its message.
-BY_RECIPIENT = "recipient"
 
-
-class _Read(NamedTuple):
-    """An orphan, read again."""
-
-    receipt: Receipt
-    source: str
-    raw: bytes
+#: What a receipt may change a seal from without contradicting anything: it says more, or at last.
+_OPEN_ENDS = (State.UNCONFIRMED, State.UNKNOWN)
+_NO_CONTRADICTION = ((State.DELIVERED_TO_OPERATOR, State.DELIVERED),)
 
 
 class Receipts:
@@ -73,7 +58,6 @@ class Receipts:
         profiles: Mapping[str, str],
     ) -> None:
         self._store = store
-        self._vault = vault
         self._works = works
         self._sealer = sealer
         self._inbound = inbound
@@ -83,11 +67,10 @@ class Receipts:
         self.profiles = profiles
         self.received = 0
         self.duplicates = 0
-        self.orphans = store.count_orphans()
-        #: Orphans of the open batch, which the file does not show yet.
-        self._fresh_orphans: dict[tuple[str, str], list[ReceiptRow]] = {}
-        #: Orphans that found their message in the open batch.
-        self._adopted: set[int] = set()
+        self.orphans = Orphans(store, vault, sealer)
+        self.weak = WeakTies(store)
+        #: Receipts that the open batch tied by recipient, which the file does not show yet.
+        self.tied: dict[int, list[ReceiptRow]] = {}
 
     # -- arrival -------------------------------------------------------------------------------
 
@@ -99,9 +82,9 @@ class Receipts:
                 self.unidentified.add(work, work.segments[number - 1])
         for row in self._store.last_orphans(ORPHAN_LIMIT):
             operator = operators.get(row.operator)
-            read = None if operator is None else self._read_again(operator, row)
-            if read is not None:
-                self.unidentified.add_orphan(Orphan(row, read.source, read.receipt.submit_at_ms))
+            read = None if operator is None else self.orphans.read(operator, row)
+            if operator is not None and read is not None:
+                self.match_again(operator, row, read, now_ms)
         for row_id in self.unidentified.submissions():
             work = self._works.get_or_none(row_id)
             operator = None if work is None else operators.get(work.row.operator or "")
@@ -112,7 +95,7 @@ class Receipts:
         self, operator: Operator, bind: str, delivered: Delivered, rx_ms: int, now_ms: int
     ) -> None:
         """Take in one `deliver_sm` or `data_sm` that arrived at *rx_ms*."""
-        pdu, body = delivered.pdu, delivered.raw[_HEADER_BYTES:]
+        pdu, body = delivered.pdu, delivered.raw[HEADER_BYTES:]
         receipt = read_receipt(operator, pdu, rx_ms)
         found = None
         if receipt is not None:
@@ -134,6 +117,9 @@ class Receipts:
                 self._resolve(operator, pdu.source, now_ms)
                 return
             found = Found(*alone, BY_RECIPIENT)
+        if found.fits == 0:
+            self._keep_orphan(row, delivered.raw, now_ms)
+            return
         row.conflict |= int(self._matcher.names_two(operator, receipt, pdu.source, found.work))
         self._store.put_new(row)
         self._take(operator, found, row, delivered.raw, receipt.state, now_ms)
@@ -148,10 +134,14 @@ class Receipts:
         error: str,
         raw: bytes,
         now_ms: int,
+        *,
+        state: str | None = None,
     ) -> None:
-        """The operator said by query_sm_resp or cancel_sm_resp (*raw*) where a segment stands."""
-        state = operator.dialect.state(word)
-        final = state == "delivered" or state in _FAILURES
+        """The operator said by query_sm_resp, cancel_sm_resp or replace_sm_resp (*raw*) where a
+        segment stands; *state* is what *word* means where it is ours.
+        """
+        state = state or operator.dialect.state(word)
+        final = state == DELIVERED or state in FAILURES
         said = Receipt(None, word, state, final, error, None, None, None, False, None)
         row = receipt_row(self._store.next_id(ReceiptRow), operator, bind, said, now_ms)
         self._store.put_new(row)
@@ -160,88 +150,44 @@ class Receipts:
     # -- orphans -------------------------------------------------------------------------------
 
     def _keep_orphan(self, row: ReceiptRow, raw: bytes, now_ms: int) -> None:
-        """It matches nothing yet: kept under a key of its own, told in the ledger, answered."""
-        key, owner = self._vault.new_key(), f"receipt:{row.id}"
-        same = self._same_orphan(row, raw)
-        if same is not None:
-            self.duplicates += 1
-            row.duplicate_of = same.seq
-            row.seq = self._sealer.log_event("x.Duplicate", now_ms, of=same.seq)
-        else:
-            self.orphans += 1
-            log.info("receipt.orphaned", operator=row.operator, bind=row.bind)
-            row.seq = self._sealer.log_event(
-                "x.Orphan",
-                now_ms,
-                key=key,
-                content={"receipt": raw},
-                operator=row.operator,
-                bind=row.bind,
-                stat=row.message_state,
-                rx=time_text(row.received_ms),
-            )
-        row.key = self._vault.wrap(key, owner, row.month)
-        row.raw = ContentCipher(key).seal(owner, "receipt", raw)
+        self.duplicates += self.orphans.keep(row, raw, now_ms)
         self._store.put_new(row)
-        if row.match_key is not None:
-            fresh = self._fresh_orphans.setdefault((row.operator, row.match_key), [])
-            fresh.append(row)
 
-    def _same_orphan(self, row: ReceiptRow, raw: bytes) -> ReceiptRow | None:
-        if self.orphans == 0 or row.match_key is None:
-            return None
-        for other in self._orphans_of(row.operator, row.match_key):
-            body = self._open_orphan(other)[_HEADER_BYTES:]
-            if other.duplicate_of is None and body == raw[_HEADER_BYTES:]:
-                return other
-        return None
+    def match_again(self, operator: Operator, row: ReceiptRow, read: Read, now_ms: int) -> bool:
+        """See whether an orphan has a message now; whether it had one."""
+        args = (operator, read.receipt, read.source, read.body)
+        found = self._matcher.find(*args, strict=False)
+        if found is not None and row.received_ms < found.work.row.submitted_ms:
+            found = None  # it came before there was such a message: the id is used again
+        if found is None:
+            self.unidentified.add_orphan(Orphan(row, read.source, read.receipt.submit_at_ms))
+        elif found.fits:
+            self._adopt_one(operator, found, row, read, now_ms)
+        return found is not None
 
-    def _orphans_of(self, operator: str, *match_keys: str) -> list[ReceiptRow]:
-        fresh = [row for key in match_keys for row in self._fresh_orphans.get((operator, key), ())]
-        stored = self._store.orphans(operator, match_keys)
-        return [row for row in stored + fresh if row.id not in self._adopted]
-
-    def _read_again(self, operator: Operator, row: ReceiptRow) -> _Read | None:
-        """An orphan as its octets say; None if it is no receipt by today's dialect."""
-        raw = self._open_orphan(row)
-        pdu = decode(raw)
-        if not isinstance(pdu, DeliverSm | DataSm):
-            return None
-        receipt = read_receipt(operator, pdu, row.received_ms)
-        return None if receipt is None else _Read(receipt, pdu.source, raw)
-
-    def _open_orphan(self, row: ReceiptRow) -> bytes:
-        if row.raw is None:
-            raise StorageError(
-                f"receipt {row.id} has no content",
-                hint="stop the daemon and run `acuse ledger verify`",
-                receipt=row.id,
-            )
-        cipher = ContentCipher(orphan_key(self._vault, row))
-        return cipher.open_record(f"receipt:{row.id}", "receipt", row.raw)
-
-    def adopt(
-        self, operator: Operator, work: Work, segment: SegmentRow, message_id: str, now_ms: int
-    ) -> None:
+    def _adopt(self, operator: Operator, message_id: str, now_ms: int) -> None:
         """A response named an id: take over the receipts that came before it."""
-        self.unidentified.discard(work, segment)
-        if self.orphans == 0:
-            return
         keys = orphan_keys(message_id, operator.settings.message_id_form)
-        for row in self._orphans_of(operator.name, *keys):
-            read = self._read_again(operator, row)
-            if read is None:
-                continue
-            body = read.raw[_HEADER_BYTES:]
-            found = self._matcher.find(operator, read.receipt, read.source, body, strict=False)
-            if found is not None:
-                self._adopt_one(operator, found, row, read, now_ms)
+        for row in self.orphans.named(operator.name, *keys):
+            read = self.orphans.read(operator, row)
+            if read is not None:
+                self.match_again(operator, row, read, now_ms)
 
     def resolve(self, operator: Operator, work: Work, now_ms: int) -> None:
-        """The operator's answer to *work* came, or will not come: see whether a receipt that
-        matched nothing is singled out by recipient and time, to it or to another message to the
-        same person.
+        """The operator's answer to *work* came, or will not come: take over the receipts that came
+        before it, and see whether one that matched nothing is singled out by recipient and time, to
+        it or to another message to the same person.
+
+        While parts of it are unanswered nobody knows which of them share an id.
         """
+        told_apart = work.row.closed_ms is not None or work.all_answered()
+        for segment in work.segments:
+            if segment.message_id is not None and segment.match_key is not None:
+                self.unidentified.discard(work, segment)
+                if self.orphans.count and told_apart:
+                    self._adopt(operator, segment.message_id, now_ms)
+        if len(work.segments) > 1 and told_apart:
+            self._reconsider(operator, work, now_ms)
         if work.row.closed_ms is None:
             for segment in work.segments:
                 without_id = segment.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
@@ -251,29 +197,26 @@ class Receipts:
 
     def _resolve(self, operator: Operator, number: str, now_ms: int) -> None:
         for owner, segment, orphan in self.unidentified.pairs(operator, number):
-            read = self._read_again(operator, orphan.row)
+            read = self.orphans.read(operator, orphan.row)
             if read is not None:
                 found = Found(owner, segment, BY_RECIPIENT)
                 self._adopt_one(operator, found, orphan.row, read, now_ms)
 
     def _adopt_one(
-        self, operator: Operator, found: Found, row: ReceiptRow, read: _Read, now_ms: int
+        self, operator: Operator, found: Found, row: ReceiptRow, read: Read, now_ms: int
     ) -> None:
-        row.month, row.key = found.work.row.month, None
+        row.month = found.work.row.month
         two = self._matcher.names_two(operator, read.receipt, read.source, found.work)
         row.conflict |= int(two)
         self._store.put(row)
-        self._adopted.add(row.id)
+        self.orphans.adopted(row)
         self.unidentified.discard_orphan(row.id)
-        if row.duplicate_of is None:
-            self.orphans -= 1
-        row.duplicate_of = None
         self._take(operator, found, row, read.raw, read.receipt.state, now_ms)
 
     def forget_fresh(self) -> None:
         """The batch is committed: the file shows its orphans."""
-        self._fresh_orphans.clear()
-        self._adopted.clear()
+        self.orphans.forget_fresh()
+        self.tied.clear()
 
     # -- the verdict ---------------------------------------------------------------------------
 
@@ -294,8 +237,11 @@ class Receipts:
             segment.match_key = row.match_key
             self._works.remember_key(work, segment)
             self.unidentified.discard(work, segment)
+        if row.matched_by == BY_RECIPIENT:
+            self.tied.setdefault(work.row.id, []).append(row)
+            self.weak.add(row)
         row.raw = work.seal(f"receipt.{row.id}", raw)
-        row.mark = work.mark(raw[_HEADER_BYTES:])
+        row.mark = work.mark(raw[HEADER_BYTES:])
         known = work.marks.get(row.mark)
         if known is not None:
             self.duplicates += 1
@@ -304,16 +250,20 @@ class Receipts:
             log.debug("receipt.duplicated", submission_id=work.id, of=known)
             self._store.put(work.row)
             return
+        if in_doubt(work, segment.outcome, segment.match_key):
+            fits = max(fits, 2)
         if row.conflict or not row.final or fits > 1:
             state = None
         before = work.row.state if work.row.closed_ms is not None else None
-        verdict = self._verdict(operator, work, segment, state)
+        verdict = None
+        if note_final(work, segment, state):
+            verdict = verdict_of(work, segment, means_handset=operator.means_handset)
         if verdict is None or verdict is before:
             row.seq = self._report(work, "x.CarrierReport", segment, row, raw, now_ms, fits)
         else:
             if before is not None:
                 self._sealer.reopen(work, now_ms)
-                if before not in (State.UNCONFIRMED, State.UNKNOWN):
+                if (before, verdict) not in _NO_CONTRADICTION and before not in _OPEN_ENDS:
                     work.row.contradicted = 1
             row.seq = self._report(work, _event(verdict), segment, row, raw, now_ms)
             self._sealer.close(work, verdict, now_ms)
@@ -322,24 +272,13 @@ class Receipts:
         self._store.put(segment)
         self._store.put(work.row)
 
-    def _verdict(
-        self, operator: Operator, work: Work, segment: SegmentRow, state: str | None
-    ) -> State | None:
-        """What the receipts so far say of the whole submission; None: nothing yet.
-
-        ACCEPTD, UNKNOWN, ENROUTE and words nobody lists say nothing about arrival.
-        """
-        failure = _FAILURES.get(state) if state is not None else None
-        if failure is None and state != "delivered":
-            return None
-        segment.final = state
-        if any(each.outcome is Outcome.REJECTED for each in work.segments):
-            return None  # the operator refused a part: the message cannot have arrived whole
-        if failure is not None:
-            return failure
-        if any(each.final != "delivered" for each in work.segments):
-            return None
-        return State.DELIVERED if operator.means_handset else State.DELIVERED_TO_OPERATOR
+    def _reconsider(self, operator: Operator, work: Work, now_ms: int) -> None:
+        """Which parts share an id is known now: a receipt that came before may speak of all."""
+        final = next((each for each in work.segments if each.final is not None), None)
+        if final is None or work.row.closed_ms is not None:
+            return
+        if verdict_of(work, final, means_handset=True) is State.DELIVERED_TO_OPERATOR:
+            self._sealer.close(work, State.DELIVERED_TO_OPERATOR, now_ms)
 
     def _report(
         self,
@@ -361,6 +300,8 @@ class Receipts:
             "rx": time_text(row.received_ms),
             "done": None if row.done_ms is None else time_text(row.done_ms),
         }
+        if work.request.replaced_by is not None:
+            body["replaced_by"] = work.request.replaced_by
         if event.startswith("E."):
             body["assertedBy"] = "carrier"
         if fits > 1:

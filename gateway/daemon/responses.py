@@ -7,7 +7,6 @@ arrived is never sent again by itself (DESIGN, promise 2).
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -20,17 +19,19 @@ from gateway.smpp.message_id import normalise_message_id
 
 log = structlog.get_logger()
 
-#: How long after its deadline a message is kept open for the answer to a query_sm.
-_QUERY_MS: Final = 60_000
+#: States that no answer of an operator can say anything about.
+_NOT_FOR_THE_OPERATOR: Final = (State.REFUSED, State.CANCELLED)
 #: First and longest wait before a message is tried again that alone failed for now.
 RETRY_S: Final = (0.5, 60.0)
 
 if TYPE_CHECKING:
+    from gateway.daemon.deadlines import Deadlines
     from gateway.daemon.dispatch import Dispatcher
-    from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.operator import Operator
     from gateway.daemon.receipts import Receipts
+    from gateway.daemon.replacements import Replacements
     from gateway.daemon.sealer import Sealer
+    from gateway.daemon.ties import Ties
     from gateway.daemon.work import Work, WorkSet
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
@@ -47,20 +48,20 @@ class Responses:
         sealer: Sealer,
         dispatcher: Dispatcher,
         receipts: Receipts,
-        inquiries: Inquiries,
-        *,
-        confirm_within_s: int,
+        ties: Ties,
+        deadlines: Deadlines,
+        replacements: Replacements,
     ) -> None:
         self._store = store
         self._works = works
         self._sealer = sealer
         self._dispatcher = dispatcher
         self._receipts = receipts
-        self._inquiries = inquiries
-        self._confirm_ms = confirm_within_s * 1000
+        self._ties = ties
+        self._deadlines = deadlines
+        self._replacements = replacements
         self.accepted = 0
         self.rejected = 0
-        self.next_deadline_ms: float = 0
 
     # -- from the wire -------------------------------------------------------------------------
 
@@ -76,12 +77,19 @@ class Responses:
         segment.response = work.seal_pdu(f"response.{segment.number}", answer.raw)
         self._store.put(segment)
         if answer.status == Status.ESME_ROK:
-            self._accept(operator, work, segment, answer.message_id, now_ms)
+            replaces = work.request.replaces
+            named = answer.message_id if replaces is None else str(replaces["message_id"])
+            self._accept(operator, work, segment, named, now_ms)
+            if replaces is not None:
+                self._replacements.accepted(operator, work, answer.raw, self._receipts, now_ms)
         elif operator.dialect.is_temporary(answer.status):
             self._fail_for_now(operator, work, segment, answer.status, now_ms, now_s)
+            self._replacements.not_taken(operator, work, self._receipts, now_ms)
         else:
+            self._ties.refused(operator, work, segment, now_ms)
             segment.outcome = Outcome.REJECTED
-            self._settle(work, now_ms)
+            self._settle(work, now_ms, segment)
+            self._replacements.not_taken(operator, work, self._receipts, now_ms)
         self._receipts.resolve(operator, work, now_ms)
         self._dispatcher.settled(work)
         if not answer.late:
@@ -108,12 +116,13 @@ class Responses:
         self._dispatcher.settled(attempt.work)
         self._works.unpin(attempt.work)
 
-    def never_left(self, operator: Operator, token: object) -> None:
+    def never_left(self, operator: Operator, token: object, now_ms: int) -> None:
         """The link was lost before a byte of the PDU was written: it is simply sent again."""
         attempt = _attempt(token)
         operator.in_flight -= 1
         work, segment = attempt.work, attempt.segment
         self._back_to_queue(work, segment)
+        self._replacements.not_taken(operator, work, self._receipts, now_ms)
         self._dispatcher.settled(work)
         self._works.unpin(work)
 
@@ -148,11 +157,13 @@ class Responses:
         segment.message_id = message_id or None
         if message_id:
             form = operator.settings.message_id_form
+            self._works.forget_key(segment)  # what a receipt by recipient had taught
             segment.match_key = normalise_message_id(message_id, form)
             self._works.remember_key(work, segment)
-        self._settle(work, now_ms)
-        if message_id:
-            self._receipts.adopt(operator, work, segment, message_id, now_ms)
+            for other in self._ties.named(operator, work, segment, message_id, now_ms):
+                self._stand_open(other, now_ms)
+                self._receipts.resolve(operator, other, now_ms)
+        self._settle(work, now_ms, segment)
 
     def _fail_for_now(
         self,
@@ -208,6 +219,7 @@ class Responses:
     def _mark_unknown(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
         segment.outcome = Outcome.UNKNOWN
         self._store.put(segment)
+        self._replacements.unknown(work, now_ms)
         if work.row.closed_ms is not None:
             return
         self._sealer.end_series(work, now_ms)
@@ -220,13 +232,14 @@ class Responses:
         }
         self._sealer.event(work, "x.OutcomeUnknown", now_ms, body, content)
         log.warning("submit.unknown", submission_id=work.id, operator=segment.operator)
-        self._settle(work, now_ms)
+        self._settle(work, now_ms, segment)
 
-    def _settle(self, work: Work, now_ms: int) -> None:
-        """Where the whole submission stands after one of its segments changed."""
+    def _settle(self, work: Work, now_ms: int, segment: SegmentRow) -> None:
+        """Where the whole submission stands after *segment* changed."""
         row = work.row
         if row.closed_ms is not None:
-            return  # a late answer after the verdict: the segment shows it, the seal stands
+            self._settle_sealed(work, now_ms, segment)
+            return
         outcomes = {segment.outcome for segment in work.segments}
         if Outcome.SENDING in outcomes:
             row.state = State.SENDING
@@ -236,10 +249,57 @@ class Responses:
             row.state = State.SENDING  # the rest of it waits for its turn
         elif Outcome.UNKNOWN in outcomes:
             row.state = State.UNKNOWN
-            self._await_receipts(work, now_ms)
+            self._deadlines.start(work, now_ms)
         else:
             self._relay(work, now_ms)
         self._store.put(row)
+
+    def _settle_sealed(self, work: Work, now_ms: int, segment: SegmentRow) -> None:
+        """An answer came after the verdict. It stands in the ledger as any other: F.1 when it was
+        the last part's, F.2 when it refuses, and until then as a report that decides nothing.
+
+        F.1 decides nothing about arrival, so the state stays, but for `unknown`: it is known now
+        that the operator took the message, and that no receipt came in time.
+        """
+        state = work.row.state
+        if state in _NOT_FOR_THE_OPERATOR:
+            return
+        if segment.outcome is Outcome.REJECTED and state is not State.REJECTED:
+            self._sealer.reopen(work, now_ms)
+            work.row.contradicted |= int(state not in (State.UNKNOWN, State.UNCONFIRMED))
+            self._reject(work, now_ms)
+        elif all(each.outcome is Outcome.ACCEPTED for each in work.segments):
+            self._sealer.reopen(work, now_ms)
+            self._relay(work, now_ms)
+            unknown = state is State.UNKNOWN
+            self._sealer.close(work, State.UNCONFIRMED if unknown else state, now_ms)
+        else:
+            self._report(work, segment, now_ms)
+
+    def _report(self, work: Work, segment: SegmentRow, now_ms: int) -> None:
+        """The answer to one part of a message whose verdict stands."""
+        content: dict[str, bytes] = {}
+        self._take_pdus(work, segment, content)
+        body: dict[str, Any] = {
+            "operator": segment.operator,
+            "bind": segment.bind,
+            "profile": self._receipts.profiles[segment.operator or ""],
+            "part": segment.number,
+            "stat": status_name(segment.command_status or 0),
+            "err": "",
+            "rx": time_text(now_ms),
+            "done": None,
+            "message_id": segment.message_id or "",
+        }
+        self._sealer.event(work, "x.CarrierReport", now_ms, body, content)
+        self._store.put(work.row)
+
+    def _stand_open(self, work: Work, now_ms: int) -> None:
+        """Open again: the receipt it was sealed by is another message's. Its own may still come."""
+        known = all(each.outcome is Outcome.ACCEPTED for each in work.segments)
+        work.row.state = State.ACCEPTED if known else State.UNKNOWN
+        self._deadlines.start(work, now_ms)
+        self._store.put(work.row)
 
     def _relay(self, work: Work, now_ms: int) -> None:
         """Every segment was accepted: F.1."""
@@ -251,7 +311,7 @@ class Responses:
         work.row.state = State.ACCEPTED
         self.accepted += 1
         log.debug("submit.accepted", submission_id=work.id, operator=work.row.operator)
-        self._await_receipts(work, now_ms)
+        self._deadlines.start(work, now_ms)
 
     def _reject(self, work: Work, now_ms: int) -> None:
         """A segment was refused for good, and none is under way any more: F.2 closes it."""
@@ -296,36 +356,6 @@ class Responses:
             if sealed is not None:
                 field = f"{name}.{segment.number}"
                 content[field] = work.pdus.pop(field, b"") or work.open(field, sealed)
-
-    # -- the deadline --------------------------------------------------------------------------
-
-    def _await_receipts(self, work: Work, now_ms: int) -> None:
-        work.row.due_ms = now_ms + self._confirm_ms
-        self.next_deadline_ms = min(self.next_deadline_ms, work.row.due_ms)
-
-    def close_overdue(self, now_ms: int) -> None:
-        """Close what got no final receipt in time; first in a batch, like a refill."""
-        if now_ms < self.next_deadline_ms:
-            return
-        found = False
-        for state in (State.ACCEPTED, State.UNKNOWN):
-            for row_id in self._store.open_ids(state, due_ms=now_ms, limit=256):
-                work = self._works.get(row_id)
-                if work.row.closed_ms is None and work.row.state is state:
-                    found = True
-                    if self._inquiries.query(work):
-                        work.row.due_ms = now_ms + _QUERY_MS
-                        self._store.put(work.row)
-                        continue
-                    body = {"deadline": time_text(work.row.due_ms)}
-                    self._sealer.event(work, "x.NoConfirmation", now_ms, body)
-                    self._sealer.close(
-                        work, State.UNCONFIRMED if state is State.ACCEPTED else state, now_ms
-                    )
-        if found:
-            return  # more may be due: look again in the next batch
-        dues = (self._store.next_due_ms(state) for state in (State.ACCEPTED, State.UNKNOWN))
-        self.next_deadline_ms = min((due for due in dues if due is not None), default=math.inf)
 
 
 def _attempt(token: object) -> Attempt:

@@ -114,9 +114,15 @@ class Sealer:
             "x.ClockStep", t_ms, before=time_text(step.before_ms), after=time_text(step.after_ms)
         )
 
-    def reopen(self, work: Work, t_ms: int) -> None:
-        """Say that a later fact contradicts the seal; the fact and a new seal follow."""
-        self.event(work, "x.Reopened", t_ms, {"of": work.row.seal_seq})
+    def reopen(self, work: Work, t_ms: int, *, untied: list[int] | None = None) -> None:
+        """Say that a later fact contradicts the seal; the fact and a new seal follow.
+
+        *untied*: the entries of receipts that turned out to be another message's.
+        """
+        body: dict[str, Any] = {"of": work.row.seal_seq}
+        if untied is not None:
+            body["untied"] = untied
+        self.event(work, "x.Reopened", t_ms, body)
         work.row.closed_ms = None
 
     def _commit(self, key: bytes, content: Mapping[str, bytes]) -> dict[str, str]:

@@ -72,7 +72,7 @@ class DaemonState:
         return {
             "queues": {
                 **{state.value: counts.get(state, 0) for state in waiting},
-                "orphans": self._receipts.orphans,
+                "orphans": self._receipts.orphans.count,
             },
             "held": [
                 {

@@ -53,6 +53,10 @@ class Request:
     priority: int = 0
     #: Characters replaced for the brand: `[character, by, [positions in the text as given]]`.
     substituted: list[tuple[str, str, list[int]]] | None = None
+    #: What its replace_sm replaces: `submission_id`, `row` and the operator's `message_id`.
+    replaces: dict[str, Any] | None = field(default=None, compare=False)
+    #: The submission whose replace_sm is, or may be, in its place.
+    replaced_by: str | None = field(default=None, compare=False)
     #: What of `Coding` is not the default: the segments stay as accepted, whatever settings become.
     coding: dict[str, Any] | None = field(default=None, compare=False)
 
@@ -105,7 +109,7 @@ class Work:
     #: Mark of each receipt → `seq` of its entry, to know a repeated one.
     marks: dict[bytes, int] = field(default_factory=dict)
     pinned: int = 0
-    #: The operator was asked what became of it (query_sm).
+    #: The operator was asked what became of it (query_sm) after the deadline.
     queried: bool = False
     #: Until when policy's last decision lets it go, and the count of permissions it was made on.
     released_until_ms: int = -1
@@ -239,6 +243,14 @@ class WorkSet:
             known = self._by_key.setdefault((segment.operator, segment.match_key), [])
             known.append((work, segment))
 
+    def forget_key(self, segment: SegmentRow) -> None:
+        """*segment* is not known by its message id any more."""
+        if segment.operator is not None and segment.match_key is not None:
+            key = (segment.operator, segment.match_key)
+            left = [each for each in self._by_key.pop(key, ()) if each[1].id != segment.id]
+            if left:
+                self._by_key[key] = left
+
     def by_match_key(
         self, operator: str, match_key: str, *, everywhere: bool = False
     ) -> list[tuple[Work, SegmentRow]]:
@@ -255,8 +267,10 @@ class WorkSet:
         for row in self._store.segments_by_key(operator, match_key):
             if row.id not in ids:
                 work = self.get_or_none(row.submission)
-                if work is not None:
-                    found.append((work, work.segments[row.number - 1]))
+                segment = None if work is None else work.segments[row.number - 1]
+                # The open batch may have taken the key away, and the file not know it yet.
+                if work is not None and segment is not None and segment.match_key == match_key:
+                    found.append((work, segment))
         return found
 
     def get_or_none(self, row_id: int) -> Work | None:

@@ -212,6 +212,10 @@ class Records:
             ],
             "seal": self._seal(row, entries),
         }
+        if request.get("replaces"):
+            shown["replaces"] = request["replaces"]["submission_id"]
+        if request.get("replaced_by"):
+            shown["replaced_by"] = request["replaced_by"]
         if row["contradicted"]:
             shown["contradicted"] = True
         return shown

@@ -233,6 +233,17 @@ class Lookups(RowReader):
             )
             return cursor.fetchall()
 
+    def tied_by_recipient(self, limit: int) -> list[tuple[str, str, int]]:
+        """Operator, id and submission of those of the latest receipts that no id tied to it."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT operator, match_key, submission FROM (SELECT operator, match_key,"
+                " submission, matched_by FROM receipts ORDER BY id DESC LIMIT ?)"
+                " WHERE matched_by='recipient' AND match_key IS NOT NULL",
+                (limit,),
+            )
+            return cursor.fetchall()
+
     def last_submissions_to(self, person: bytes, limit: int) -> list[int]:
         """Row ids of the latest submissions to a person, latest first, among the last half million.
 

@@ -23,6 +23,7 @@ from gateway.ledger.rows import (
 _MUTABLE: dict[type[Row], tuple[str, ...]] = {
     SubmissionRow: (
         "state",
+        "request",
         "operator",
         "due_ms",
         "closed_ms",

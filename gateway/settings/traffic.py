@@ -192,7 +192,22 @@ class OperatorSettings:
         default=False,
         metadata=about(
             "The operator answers query_sm: it is asked about a message whose receipt has not come "
-            "by its deadline, before that is closed as unconfirmed.",
+            "after query_after_s, and by its deadline, before that is closed as unconfirmed.",
+            Flag(),
+        ),
+    )
+    query_after_s: tuple[int, ...] = field(
+        default=(3_600, 21_600),
+        metadata=about(
+            "With query_sm: when after it took a message the operator is asked, each time once.",
+            Many(Whole(60, 2_592_000)),
+            unit="s",
+        ),
+    )
+    replace_sm: bool = field(
+        default=False,
+        metadata=about(
+            "The operator has replace_sm: the text of a message it accepted can still be replaced.",
             Flag(),
         ),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from gateway.sim.message import Pending
+    from gateway.sim.message import Accepted, Pending
 
 
 class Receiver(Protocol):
@@ -43,6 +43,11 @@ class Account:
         if self._heap and self._heap[0][0] <= now and self._may_take(receiver):
             return heappop(self._heap)[2]
         return None
+
+    def drop(self, message: Accepted) -> None:
+        """No receipt about *message* is to come any more."""
+        self._heap = [each for each in self._heap if each[2].message is not message]
+        heapify(self._heap)
 
     def _may_take(self, receiver: Receiver) -> bool:
         """A receipt that avoids a link waits for another, as long as there is one."""

@@ -46,6 +46,9 @@ class Accepted:
     numbering: tuple[int, int, int, int]  # TON and NPI of source, then of dest
     at: float
     system_id: str
+    #: Its id as the response names it, and the state its latest receipt tells; None before one.
+    named: str = ""
+    state: int | None = None
     #: The habits that apply to it, and which turn of each it is.
     quirks: tuple[tuple[Quirk, int], ...] = ()
 

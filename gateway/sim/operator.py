@@ -142,7 +142,7 @@ class Operator:
         quirks = tuple((quirk, quirk.turn(pdu)) for quirk in self.quirks(pdu.dest))
         in_response, in_receipt = self._new_ids(quirks)
         message = accepted(pdu, in_receipt, system_id, now)
-        message.quirks = quirks
+        message.quirks, message.named = quirks, in_response
         self.accepted.append(message)
         self.stats.accepted += 1
         if self._journal is not None:
@@ -189,6 +189,7 @@ class Operator:
         self.stats.receipts_resent += pending.sent > 0
         pending.sent += 1
         message = pending.message
+        message.state = pending.report.state
         pdu: DeliverSm | DataSm = receipt_pdu(pending, self._date(now), self._date(message.at))
         for quirk, turn in message.quirks:
             pdu = quirk.receipt(pdu, pending, turn)

@@ -13,12 +13,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import RemoteProtocolError
+from gateway.sim.operations import answer_operation
 from gateway.sim.operator import Reply
 from gateway.sim.outcomes import outcome_of
 from gateway.smpp.consts import INTERFACE_VERSION, MAX_SEQUENCE, RESPONSE_BIT, Status
 from gateway.smpp.pdu import (
     Bind,
     BindResp,
+    CancelSm,
     DataSmResp,
     DeliverSmResp,
     EnquireLink,
@@ -26,6 +28,8 @@ from gateway.smpp.pdu import (
     GenericNack,
     Mode,
     Pdu,
+    QuerySm,
+    ReplaceSm,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -204,6 +208,8 @@ class SmscSession:
                 self.closing = True
             case GenericNack():
                 self._nacked(pdu, now)
+            case QuerySm() | CancelSm() | ReplaceSm() if self.account is not None:
+                self._queue(answer_operation(self.operator, self.account, pdu, now))
             case UnbindResp(sequence=sequence) if self._unbinding:
                 self.operator.replies.append(Reply("unbind", sequence, pdu.raw))
                 self.closing = True

@@ -270,6 +270,29 @@ class CancelSm(Record):
 
 
 @record
+class ReplaceSm(Record):
+    """replace_sm (section 4.10.1): another text for a message that was taken, and not yet final.
+
+    It has no data_coding: the new text is read in that of the message.
+    """
+
+    command_id: ClassVar[int] = int(CommandId.REPLACE_SM)
+
+    message_id: str = ""
+    source_ton: int = 0
+    source_npi: int = 0
+    source: str = ""
+    schedule_delivery_time: str = ""
+    validity_period: str = ""
+    registered_delivery: int = 0
+    sm_default_msg_id: int = 0
+    short_message: bytes = b""
+    status: int = 0
+    sequence: int = 0
+    raw: bytes = field(default=b"", compare=False, repr=False)
+
+
+@record
 class Bare(Record):
     """A PDU that is all header."""
 
@@ -321,6 +344,13 @@ class CancelSmResp(Bare):
 
 
 @record
+class ReplaceSmResp(Bare):
+    """replace_sm_resp (section 4.10.2)."""
+
+    command_id: ClassVar[int] = int(CommandId.REPLACE_SM_RESP)
+
+
+@record
 class Unknown(Record):
     """A PDU that is framed well and whose command we do not serve. It can not be encoded."""
 
@@ -357,6 +387,8 @@ Pdu: TypeAlias = (
     | QuerySmResp
     | CancelSm
     | CancelSmResp
+    | ReplaceSm
+    | ReplaceSmResp
     | EnquireLink
     | EnquireLinkResp
     | Unbind

@@ -57,6 +57,8 @@ from gateway.smpp.pdu import (
     GenericNack,
     QuerySm,
     QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -156,8 +158,10 @@ class Session(Link):
         """Submits transmitted, not answered and not timed out."""
         return self._window.in_flight
 
-    def prepare(self, pdu: SubmitSm, token: object) -> tuple[int, bytes]:
+    def prepare(self, pdu: SubmitSm | ReplaceSm, token: object) -> tuple[int, bytes]:
         """Give a submit its sequence number and a window slot; nothing is sent yet.
+
+        A replace_sm is one too: it sends a text, and its outcome may stay unknown.
 
         Returns the number and the octets that `transmit` will send. `token` is the caller's name
         for it and comes back in the event that ends it.
@@ -169,7 +173,9 @@ class Session(Link):
         if self.free() < 1:
             raise self._misuse("prepare a submit_sm", in_flight=self._window.in_flight)
         sequence = self._next_sequence()
-        octets = wire.encode(pdu if not pdu.tlvs or self.takes_tlvs else as_3_3(pdu), sequence)
+        if isinstance(pdu, SubmitSm) and pdu.tlvs and not self.takes_tlvs:
+            pdu = as_3_3(pdu)
+        octets = wire.encode(pdu, sequence)
         self._window.prepare(sequence, token, octets)
         return sequence, octets
 
@@ -295,6 +301,9 @@ class Session(Link):
             SubmitAnswered(token, pdu.sequence, pdu.status, message_id, pdu.raw, late, False)
         )
 
+    def _on_replace_resp(self, pdu: ReplaceSmResp, events: list[Event]) -> None:
+        self._on_submit_resp(SubmitSmResp("", pdu.status, pdu.sequence, raw=pdu.raw), events)
+
     def _on_submit_nack(self, pdu: GenericNack, events: list[Event]) -> None:
         """A generic_nack settles the submit it names, now and not at its time-out (section 4.3)."""
         settled = self._window.settle(pdu.sequence)
@@ -364,6 +373,7 @@ class Session(Link):
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any, list[Event]], None]]] = {
     SubmitSmResp: Session._on_submit_resp,
+    ReplaceSmResp: Session._on_replace_resp,
     DeliverSm: Session._on_delivery,
     DataSm: Session._on_delivery,
     QuerySmResp: Session._on_request_resp,

@@ -52,6 +52,8 @@ from gateway.smpp.pdu import (
     Pdu,
     QuerySm,
     QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
     SubmitSm,
     SubmitSmResp,
     Tlv,
@@ -125,9 +127,9 @@ def encode(pdu: Pdu, sequence: int | None = None) -> bytes:
         return codec.encode_message(pdu, pdu.command_id, number)
     if isinstance(pdu, Answer):
         return codec.encode_answer(pdu, pdu.command_id, number)
-    if isinstance(pdu, QuerySm | QuerySmResp | CancelSm):
+    if isinstance(pdu, QuerySm | QuerySmResp | CancelSm | ReplaceSm):
         return encode_operation(pdu, number)
-    if isinstance(pdu, EnquireLink | EnquireLinkResp | CancelSmResp):
+    if isinstance(pdu, EnquireLink | EnquireLinkResp | CancelSmResp | ReplaceSmResp):
         return codec.header(pdu.command_id, pdu.status, number, 0)
     if isinstance(pdu, Bind):
         return _write(pdu, number, _BIND)
@@ -223,6 +225,8 @@ _DECODERS: Final[dict[int, Decoder]] = {
     CommandId.QUERY_SM_RESP: operation(QuerySmResp),
     CommandId.CANCEL_SM: operation(CancelSm),
     CommandId.CANCEL_SM_RESP: _bare(CancelSmResp),
+    CommandId.REPLACE_SM: operation(ReplaceSm),
+    CommandId.REPLACE_SM_RESP: _bare(ReplaceSmResp),
     CommandId.ENQUIRE_LINK: _bare(EnquireLink),
     CommandId.ENQUIRE_LINK_RESP: _bare(EnquireLinkResp),
     CommandId.UNBIND: _bare(Unbind),

@@ -205,6 +205,21 @@ def test_cancel(acuse: Acuse) -> None:
     assert daemon.asked[0] == ("messages.cancel", {"submission_id": ID})
 
 
+def test_replace(acuse: Acuse) -> None:
+    new = {"submission_id": "new", "state": "queued", "replaces": ID}
+    daemon = acuse.daemon(messages_replace=new)
+    ran = acuse("messages", "replace", ID, "--text", "otra", "--valid-for", "2h")
+    assert (ran.code, ran.out) == (0, f"new  queued, replaces {ID}\n")
+    args = {"submission_id": ID, "text": "otra", "valid_for": "2h"}
+    assert daemon.asked[0] == ("messages.replace", args)
+    assert acuse("messages", "replace", ID, "--text", "otra", "--json").json() == new
+
+
+def test_a_replacement_the_law_refuses_is_1(acuse: Acuse) -> None:
+    acuse.daemon(messages_replace={"submission_id": "new", "state": "refused", "replaces": ID})
+    assert acuse("messages", "replace", ID, "--text", "otra").code == 1
+
+
 def test_optouts(acuse: Acuse) -> None:
     row = {"to": "+34600111222", "brand": None, "added_at": "2026-11-28T20:59:59Z", "source": "s"}
     daemon = acuse.daemon(

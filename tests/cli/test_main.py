@@ -57,6 +57,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "ledger verify",
         "messages cancel",
         "messages list",
+        "messages replace",
         "messages resolve",
         "messages show",
         "operators learn",

@@ -445,3 +445,38 @@ async def test_a_receipt_of_tlvs_without_text_or_date_finds_a_message_without_id
         await deliver(daemon, bare)
         record = await daemon.show(record["submission_id"])
     assert record["state"] == "delivered"
+
+
+# -- somebody else's number -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["same", "auto"])
+@pytest.mark.parametrize("source", ["34600111777", "+33639980942", "600111777"])
+async def test_a_receipt_from_another_number_decides_nothing_though_the_id_is_exact(
+    tmp_path: Path, autojump_clock: MockClock, form: str, source: str
+) -> None:
+    world = World.make(tmp_path, {"movistar": f'message_id_form = "{form}"'})
+    rename(world, ["1101C1-F0"])
+    async with world.running() as daemon:
+        record = await accepted(daemon, "+34600111942")
+        await deliver(daemon, receipt("1101C1-F0", source))
+        record = await daemon.show(record["submission_id"])
+        orphans = await daemon.items("receipts.list", orphans=True)
+    assert record["state"] == "accepted"
+    assert [each["message_state"] for each in orphans] == ["DELIVRD"]
+
+
+@pytest.mark.parametrize(
+    "source", ["600111942", "0034600111942", "", "5555", "ACME", "34600111***", "34600555000"]
+)
+async def test_what_operators_write_instead_of_the_number_contradicts_nothing(
+    tmp_path: Path, autojump_clock: MockClock, source: str
+) -> None:
+    """A national form, a short code, a name, a mask, and our own number (the last one)."""
+    world = World.make(tmp_path)
+    rename(world, ["1101C1-F0"])
+    async with world.running() as daemon:
+        record = await accepted(daemon, "+34600111942", **{"from": "+34600555000"})
+        await deliver(daemon, receipt("1101C1-F0", source))
+        record = await daemon.show(record["submission_id"])
+    assert record["state"] == "delivered"

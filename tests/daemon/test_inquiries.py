@@ -168,3 +168,64 @@ async def test_a_refused_cancel_changes_nothing(tmp_path: Path, autojump_clock: 
         record = await daemon.show(submitted["submission_id"])
     assert record["state"] == "accepted"
     assert record["receipts"] == []
+
+
+async def test_an_overdue_receipt_is_asked_for_at_the_times_set_and_at_the_deadline(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    script = Script(telling(MessageState.ENROUTE))
+    world = scripted(tmp_path, script, "query_sm = true\nquery_after_s = [600, 1800, 7200]")
+    async with world.running() as daemon:
+        answer = await daemon.submit("+34600444001")
+        record = await daemon.final(answer["submission_id"], timeout_s=8000)
+    asked = [round(at / 60) for at, pdu in script.seen if isinstance(pdu, QuerySm)]
+    assert asked == [10, 30, 60]  # 7200 s is beyond the deadline
+    assert record["state"] == "unconfirmed"
+    assert codes(record).count("x.CarrierReport") == 1  # the same answer again adds x.Duplicate
+
+
+async def test_a_final_answer_to_an_early_question_closes_the_message_at_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    script = Script(telling(MessageState.DELIVERED))
+    world = scripted(tmp_path, script, "query_sm = true\nquery_after_s = [600]")
+    async with world.running() as daemon:
+        answer = await daemon.submit("+34600444001")
+        record = await daemon.final(answer["submission_id"], timeout_s=700)
+    assert record["state"] == "delivered"
+
+
+async def test_questions_are_bounded_and_every_message_is_asked_about_in_the_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    open_now: list[int] = []
+
+    def later(pdu: Pdu) -> list[Pdu] | None:
+        if isinstance(pdu, QuerySm):
+            open_now.append(sum(isinstance(each, QuerySm) for _, each in script.seen))
+            return [QuerySmResp(pdu.message_id, "", MessageState.DELIVERED, sequence=pdu.sequence)]
+        return None
+
+    script = Script(later)
+    world = scripted(tmp_path, script, "query_sm = true\nquery_after_s = [600]")
+    async with world.running() as daemon:
+        answers = [await daemon.submit(f"+346004440{n:02d}") for n in range(40)]
+        records = [await daemon.final(each["submission_id"], timeout_s=2000) for each in answers]
+    assert {each["state"] for each in records} == {"delivered"}
+    assert len(open_now) == 40
+
+
+async def test_an_operator_that_answers_no_question_is_asked_one_at_a_time(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    script = Script(lambda pdu: [] if isinstance(pdu, QuerySm) else None)
+    world = scripted(tmp_path, script, "query_sm = true\nquery_after_s = [600, 1200]")
+    async with world.running() as daemon:
+        for number in range(40):
+            await daemon.submit(f"+346004440{number:02d}")
+        await trio.sleep(1150)
+        first = sum(isinstance(pdu, QuerySm) for _, pdu in script.seen)
+        await trio.sleep(200)
+        second = sum(isinstance(pdu, QuerySm) for _, pdu in script.seen) - first
+    assert first <= 32
+    assert second == 1

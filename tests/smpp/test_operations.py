@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from smpplib import command as smpplib_command
 from gateway.errors import DataError, LocalProtocolError
 from gateway.smpp import wire
 from gateway.smpp.consts import EsmClass, Status, Tag
-from gateway.smpp.events import Ignored, RequestAnswered, RequestTimedOut
+from gateway.smpp.events import Ignored, RequestAnswered, RequestTimedOut, SubmitAnswered
 from gateway.smpp.older import as_3_3
 from gateway.smpp.pdu import (
     Bind,
@@ -21,6 +22,8 @@ from gateway.smpp.pdu import (
     GenericNack,
     QuerySm,
     QuerySmResp,
+    ReplaceSm,
+    ReplaceSmResp,
     SubmitSm,
     SubmitSmResp,
     Tlv,
@@ -67,6 +70,8 @@ def test_cancel_sm_is_laid_out_as_section_4_9_1_says() -> None:
         QuerySmResp("1a2b", "", 2, 9),
         QuerySmResp(status=Status.ESME_RQUERYFAIL),
         CancelSmResp(status=Status.ESME_RCANCELFAIL),
+        ReplaceSm("1a2b", 5, 0, "Acuse", "261121150000000+", "", 1, 0, b"hola"),
+        ReplaceSmResp(status=Status.ESME_RREPLACEFAIL),
     ],
 )
 def test_what_is_written_is_read_again(pdu: QuerySm) -> None:
@@ -226,3 +231,31 @@ def test_only_smpp_5_0_is_steered(version: int, window: int) -> None:
     full = Tlv(Tag.CONGESTION_STATE, b"\x64")
     smsc.say(SubmitSmResp("1", sequence=sequence, tlvs=(full,)))
     assert session.window == window
+
+
+REPLACE = ReplaceSm("1a2b", 5, 0, "Acuse", registered_delivery=1, short_message=b"hola")
+
+
+def test_a_replace_sm_takes_a_slot_of_the_window_as_a_submit_does() -> None:
+    session, _ = bound()
+    room = session.free()
+    sequence, octets = session.prepare(REPLACE, "new")
+    assert wire.decode(octets) == replace(REPLACE, sequence=sequence)
+    session.transmit(sequence, 0.0)
+    assert session.free() == room - 1
+    (answered,) = session.receive_data(wire.encode(ReplaceSmResp(sequence)), 1.0)
+    assert isinstance(answered, SubmitAnswered)
+    assert (answered.token, answered.status, answered.message_id) == ("new", 0, None)
+    assert session.free() == room
+
+
+def test_a_replace_sm_without_its_text_is_damaged() -> None:
+    whole = wire.encode(REPLACE, 1)
+    octets = (len(whole) - 5).to_bytes(4, "big") + whole[4:-5]
+    assert isinstance(wire.decode(octets), Damaged)
+
+
+def test_a_text_that_replace_sm_cannot_carry_is_named() -> None:
+    with pytest.raises(DataError) as caught:
+        wire.encode(replace(REPLACE, short_message=b"x" * 256))
+    assert caught.value.fields["field"] == "short_message"
