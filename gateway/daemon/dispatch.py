@@ -397,7 +397,4 @@ class Dispatcher:
 
 def _of(name: str | None, rooms: list[tuple[Operator, int]]) -> int | None:
     """Where among *rooms* the operator of that name is."""
-    for at, (operator, _) in enumerate(rooms):
-        if operator.name == name:
-            return at
-    return None
+    return next((at for at, (operator, _) in enumerate(rooms) if operator.name == name), None)
