@@ -23,7 +23,7 @@ from gateway.errors import StorageError, TryAgain
 
 #: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
 _NIGHT = ("+167155501", "+336399811", "+121255501")
-_PROMOTION = "Acme: -20 % hasta el domingo. Baja: acme.example/b"
+_PROMOTION = "ACME Demo SA: -20 % hasta el domingo. Baja: https://acme.example/b"
 _OPTED_OUT = "+34600111333"
 _PATIENCE_S = 40.0
 _POLL_S = 0.1
@@ -175,9 +175,13 @@ def _make_place(directory: Path | None) -> Path:
 
 
 def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
-    client.call("optout.add", {"to": _OPTED_OUT, "source": "STOP"})
     night, citations = _at_night()
     cases = _cases(night)
+    for case in cases:
+        if case.category == "promotional":  # all of them agreed once; one of them left again
+            agreed = {"brand": "acme", "purpose": "marketing", "method": "double"}
+            client.call("consent.grant", {"to": case.to, "source": "web form", **agreed})
+    client.call("optout.add", {"to": _OPTED_OUT, "source": "STOP"})
     narrator.step("messages", f"{len(cases)} submitted; each answer came after its fsync")
     taken = []
     for case in cases:

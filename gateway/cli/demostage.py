@@ -39,6 +39,7 @@ tax_id = "B00000000"
 legal_name = "ACME Demo SA"
 tax_id = "A00000000"
 address = "Calle Ficticia 1, 28000 Madrid"
+opt_out_url = "https://acme.example/b"
 senders = ["ACME"]
 
 [senders.ACME]
