@@ -17,7 +17,7 @@ from gateway.cli.command import DEFAULT_CONFIG, command, group
 from gateway.cli.output import plain, print_json, say, width_of_terminal
 from gateway.cli.root import root
 from gateway.errors import ConfigError, DataError
-from gateway.settings.names import CATEGORIES
+from gateway.policy.rules import CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

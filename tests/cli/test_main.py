@@ -68,6 +68,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "optout list",
         "optout remove",
         "optout show",
+        "policy check",
         "policy explain",
         "policy list",
         "receipts list",
