@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
 
 COLUMNS = ("to", "brand", "source", "at")
+_MONTH_DAYS = 30
 
 optout = group(root, "optout", "Keep the list of recipients who must not be written to.")
 
@@ -115,6 +117,45 @@ def export(run: Run, output: Path | None, brand: str | None) -> int:
     with run.client() as client:
         rows = client.stream("optout.export", {} if brand is None else {"brand": brand})
         return write_export(run, COLUMNS, rows, output, "opt-outs")
+
+
+@command(optout, "due", example="acuse optout due --brand acme --within 5")
+@click.option("--brand", metavar="NAME", help="Of this brand (default: of every brand).")
+@click.option(
+    "--within",
+    type=click.IntRange(0, 30),
+    default=3,
+    show_default=True,
+    metavar="DAYS",
+    help="Whose 30 days end within so many days, or have ended.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="At most so many, the longest ago first.",
+)
+def due(run: Run, brand: str | None, within: int, limit: int) -> int:
+    """List who is about to go 30 days without being told how to opt out.
+
+    People who got advertising of a brand, and whom none of its texts has told since; those who
+    opted out are left out. Nothing is sent: the next text that goes to them should tell them.
+    """
+    before = datetime.now(UTC) - timedelta(days=_MONTH_DAYS - within) + timedelta(seconds=1)
+    args: dict[str, object] = {"before": before.strftime("%Y-%m-%dT%H:%M:%SZ"), "limit": limit}
+    if brand is not None:
+        args["brand"] = brand
+    columns = (
+        Column("to", lambda row: plain(row.get("to") or "erased")),
+        Column("brand", _brand),
+        Column("last told (UTC)", instant("instructed_at")),
+        Column("due (UTC)", instant("due_at")),
+        Column("submission", field("submission_id"), may_go=True),
+    )
+    with run.client() as client:
+        return print_list(run, columns, client.stream("optout.due", args), "one is due")
 
 
 def _args(to: str, brand: str | None, source: str) -> dict[str, object]:

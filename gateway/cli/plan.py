@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.cli.output import Column, coloured, field, moment, note, plain, print_table
-from gateway.cli.record import labelled, objects, print_decision, section, substitution, wrapped
+from gateway.cli.record import (
+    labelled,
+    objects,
+    print_appended,
+    print_decision,
+    section,
+    substitution,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +38,7 @@ def print_plan(plan: Mapping[str, object]) -> None:
     _way(plan)
     if plan.get("text") is not None:
         wrapped("text", plain(plan["text"]))
+    print_appended(plan)
     substituted = objects(plan.get("substituted"))
     if substituted:
         wrapped("substituted", ", ".join(map(substitution, substituted)))

@@ -16,8 +16,8 @@ import click
 from gateway.cli.command import DEFAULT_CONFIG, command, group
 from gateway.cli.output import plain, print_json, say, width_of_terminal
 from gateway.cli.root import root
+from gateway.daemon.arguments import CATEGORIES
 from gateway.errors import ConfigError, DataError
-from gateway.policy.rules import CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
     from gateway.policy.book import Rulebook
     from gateway.policy.check import Finding
+    from gateway.policy.facts import Known
     from gateway.policy.rules import Category, Profile
+    from gateway.settings import Settings
 
 policy = group(root, "policy", "Explain decisions and list the rules, with their sources.")
 
@@ -45,24 +47,26 @@ def explain(run: Run, lines: bool) -> int:
 
     Reads a JSON object on stdin: to and now, and what else is known (category, brand, text,
     location, history, consent, …). Nothing is sent and no daemon is asked. Without --json the
-    answer is a paragraph. The profile is that of the configuration, if there is one.
+    answer is a paragraph. The profile, the brands and the senders are those of the configuration,
+    if there is one; without one no sender is registered anywhere.
     """
     from gateway.policy.explain import explain as answer
     from gateway.policy.explain import explain_lines, judge
     from gateway.policy.prose import paragraph
 
-    book = _book(run)
+    settings = _settings(run)
+    book, known = _book(settings), _known(settings)
     if lines:
         failed = False
-        for line in explain_lines(book, _lines(sys.stdin.buffer)):
+        for line in explain_lines(book, _lines(sys.stdin.buffer), known):
             failed = failed or line.startswith('{"error":')
             _print_line(run, line)
         return DataError.exit_code if failed else 0
     request = _request(sys.stdin.buffer)
     if run.as_json:
-        print_json(answer(book, request))
+        print_json(answer(book, request, known))
     else:
-        _print_wrapped(paragraph(judge(book, request)))
+        _print_wrapped(paragraph(judge(book, request, known)))
     return 0
 
 
@@ -112,12 +116,11 @@ def _request(file: IO[bytes]) -> object:
     )
 
 
-def _book(run: Run) -> Rulebook:
+def _book(settings: Settings | None) -> Rulebook:
     from gateway.policy.loader import load_rulebook, shipped_packs
 
-    if not _configured(run):
+    if settings is None:
         return load_rulebook()
-    settings = run.settings(secrets=False)
     return load_rulebook(
         (shipped_packs(), *settings.policy.packs),
         cast("Profile", settings.gateway.profile),
@@ -126,10 +129,25 @@ def _book(run: Run) -> Rulebook:
     )
 
 
-def _configured(run: Run) -> bool:
-    """Whether somebody named a configuration, or the usual one is there."""
+def _known(settings: Settings | None) -> Known | None:
+    """The brands and senders of the configuration, if there is one."""
+    from gateway.daemon.parties import identity_of, sender_of
+    from gateway.policy.facts import Known
+
+    if settings is None:
+        return None
+    return Known(
+        {name: identity_of(brand) for name, brand in settings.brands.items()},
+        {name: sender_of(sender) for name, sender in settings.senders.items()},
+    )
+
+
+def _settings(run: Run) -> Settings | None:
+    """The configuration somebody named, or the usual one if it is there."""
     explicit = run.config is not None or bool(os.environ.get("ACUSE_CONFIG"))
-    return explicit or os.access(DEFAULT_CONFIG, os.R_OK)
+    if explicit or os.access(DEFAULT_CONFIG, os.R_OK):
+        return run.settings(secrets=False)
+    return None
 
 
 @command(
@@ -149,7 +167,7 @@ def list_(run: Run, where: str | None, category: Category | None, at: datetime |
     """
     from gateway.policy.listing import rules_in_force
 
-    book = _book(run)
+    book = _book(_settings(run))
     day = (at or datetime.now(UTC)).date()
     found: dict[object, dict[str, object]] = {}
     for place in [where] if where is not None else sorted(book.packs):
@@ -217,9 +235,9 @@ def check(run: Run, directories: tuple[Path, ...]) -> int:
 
     today = datetime.now(UTC).date()
     overlays: tuple[str, ...] = ()
-    if _configured(run):
-        configured = run.settings(secrets=False).policy
-        directories, overlays = (*configured.packs, *directories), configured.overlays
+    settings = _settings(run)
+    if settings is not None:
+        directories, overlays = (*settings.policy.packs, *directories), settings.policy.overlays
     found, unreadable = check_packs(directories, overlays, today, zone_rules_seen_on(today))
     for finding in found:
         if run.as_json:

@@ -82,6 +82,9 @@ def print_decision(decision: object) -> None:
     rules = decision.get("rules")
     if isinstance(rules, list) and rules:
         wrapped("rules", ", ".join(map(plain, rules)))
+    why = decision.get("why")
+    for told in why if isinstance(why, list) else []:
+        wrapped("because", plain(told))
     warnings = decision.get("warnings")
     for warning in warnings if isinstance(warnings, list) else []:
         wrapped("warning", plain(warning))
@@ -98,6 +101,7 @@ def _head(record: Mapping[str, object]) -> None:
             labelled(name, plain(record[name]))
     if record.get("text") is not None:
         wrapped("text", plain(record["text"]))
+    print_appended(record)
     substituted = objects(record.get("substituted"))
     if substituted:
         wrapped("substituted", ", ".join(map(substitution, substituted)))
@@ -108,6 +112,24 @@ def _head(record: Mapping[str, object]) -> None:
     print_decision(record.get("decision"))
     labelled("submitted", _utc(record.get("submitted_at")))
     labelled("closed", _utc(record.get("closed_at")))
+
+
+def print_appended(record: Mapping[str, object]) -> None:
+    """What was appended to the text as given, and what the text took without it."""
+    for each in objects(record.get("fixed")):
+        wrapped(
+            "appended", f"{plain(each.get('text')).strip()} ({_WHAT.get(plain(each.get('what')))})"
+        )
+    before = record.get("segments_before")
+    if before is not None:
+        labelled("without", f"{plain(before)} segment{'' if before == 1 else 's'}")
+
+
+_WHAT = {
+    "brand": "who writes",
+    "company_info": "the company's details",
+    "optout": "how to opt out",
+}
 
 
 def substitution(entry: Mapping[str, object]) -> str:

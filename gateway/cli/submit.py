@@ -10,7 +10,7 @@ import click
 from gateway.cli.command import command
 from gateway.cli.output import coloured, moment, note, plain, print_json
 from gateway.cli.plan import print_plan
-from gateway.cli.record import print_decision, print_record
+from gateway.cli.record import print_appended, print_decision, print_record
 from gateway.cli.root import root
 from gateway.cli.rows import REQUIRED
 from gateway.cli.words import ARRIVED, FINAL
@@ -208,3 +208,4 @@ def _print_result(run: Run, result: dict[str, Any]) -> None:
     if segments:
         plural = "" if segments == 1 else "s"
         click.echo(f"encoding    {result.get('encoding')}, {segments} segment{plural}")
+    print_appended(result)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gateway.clock import optional_text, to_seconds_text
+from gateway.daemon.appending import append, shown_appended
 from gateway.daemon.ids import submission_id
 from gateway.daemon.logs import masked
 from gateway.daemon.months import month_of
@@ -75,8 +76,10 @@ class Admission:
             at_ms = max(at_ms, work.request.not_before_ms or 0)
         return self._judging.decide(work, at_ms)
 
-    def encode(self, work: Work) -> EncodedText:
-        """Fix how the text of a new submission goes out, substituting where its brand wants it.
+    def encode(self, work: Work, planned_ms: int) -> EncodedText:
+        """Fix how the text of a new submission goes out at *planned_ms*.
+
+        What the law wants is appended and characters are substituted where the brand allows it.
 
         Raises:
             ConfigError: no route leads to the recipient.
@@ -84,7 +87,10 @@ class Admission:
         """
         request = work.request
         coding = self._routing.coding(self._routing.operators(work))
-        if self._parties.substitutes(work.row.brand):
+        substitutes = self._parties.substitutes(work.row.brand)
+        if request.fix or self._parties.appends(work.row.brand):
+            append(work, self._judging.lacking(work, planned_ms), coding, substitutes=substitutes)
+        if substitutes:
             request.substitute(coding)
         request.keep_coding(coding)
         return work.encoded()
@@ -104,7 +110,8 @@ class Admission:
             if known is not None:
                 return self._repeated(candidate, self._works.get(known.id)), None
         work = self._make(candidate, now_ms)
-        encoded = self.encode(work)
+        planned_ms = max(now_ms, work.request.not_before_ms or 0)
+        encoded = self.encode(work, planned_ms)
         if original is not None:
             fits_in_place_of(original, encoded)
             work.row.operator = original.row.operator
@@ -113,7 +120,7 @@ class Admission:
                 "row": original.row.id,
                 "message_id": original.segments[0].message_id,
             }
-        planned_ms = max(now_ms, work.request.not_before_ms or 0)
+        work.request.instructs = self._judging.instructs(work)
         decision = self.decide(work, now_ms, planned_ms=planned_ms)
         row = work.row
         row.encoding, row.parts = encoded.encoding, len(encoded.parts)
@@ -242,6 +249,7 @@ class Admission:
             },
             "encoding": row.encoding,
             "segments": row.parts,
+            **shown_appended(work),
             "repeated": True,
         }
 
@@ -258,7 +266,9 @@ def answer(work: Work, decision: Decision) -> dict[str, Any]:
             "reason": decision.reason,
             "rules": decision.rules,
             "warnings": list(decision.warnings),
+            **({"why": list(decision.told)} if decision.told else {}),
         },
         "encoding": work.row.encoding,
         "segments": work.row.parts,
+        **shown_appended(work),
     }

@@ -180,6 +180,11 @@ ARGUMENTS: Final = (
     Argument("urgent", Kind.FLAG, "Declare it urgent in law."),
     Argument("age_verified", Kind.FLAG, "The recipient's age was verified."),
     Argument("third_party_collector", Kind.FLAG, "The claim is made for another creditor."),
+    Argument(
+        "fix",
+        Kind.FLAG,
+        "Append what the law wants and the text lacks: who writes, how to opt out.",
+    ),
 )
 BY_NAME: Final = {argument.name: argument for argument in ARGUMENTS}
 KEYS: Final = tuple(BY_NAME)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from gateway.clock import to_datetime
-from gateway.policy.decide import decide
+from gateway.policy.appending import additions
+from gateway.policy.content import shows_optout
+from gateway.policy.decide import content_rules, decide
 from gateway.policy.facts import Facts, Listing, Message
 from gateway.policy.request import parse_location
 from gateway.policy.rules import CATEGORIES
+from gateway.policy.words import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from gateway.daemon.consents import Consents
     from gateway.daemon.parties import Parties
     from gateway.daemon.work import Work
     from gateway.ledger.rows import SnapshotRow
     from gateway.ledger.store import Store
+    from gateway.policy.appending import Addition
     from gateway.policy.book import Rulebook
     from gateway.policy.decide import Decision
     from gateway.policy.facts import OptedOut
     from gateway.policy.location import Location
     from gateway.policy.rules import Category
+
+#: Categories whose recipients must be told every month how to opt out (S-OPT-2).
+REMINDED: Final = frozenset({"promotional", "cart_reminder"})
+#: Short codes that begin so take opt-outs in France, whatever a rule there asks for.
+ANY_CODE: Final = ("36", "38")
 
 
 class Judging:
@@ -61,6 +71,20 @@ class Judging:
         work.permission_changes = self._store.people.changes
         return decision
 
+    def lacking(self, work: Work, at_ms: int) -> tuple[Addition, ...]:
+        """What the text of a new submission lacks by then, in the words of its brand."""
+        message, facts, now = self._message(work), self._facts(work), to_datetime(at_ms)
+        rules = content_rules(self._book, message, facts, now)
+        wording = self._parties.wording(work.row.brand)
+        return additions(self._book.vocabulary, rules, message, facts, now, wording)
+
+    def instructs(self, work: Work) -> bool:
+        """Whether the text of a marketing message says how to opt out."""
+        if work.row.category not in REMINDED:
+            return False
+        message = self._message(work)
+        return shows_optout(self._book.vocabulary, read(work.request.text), message, ANY_CODE)
+
     def _message(self, work: Work) -> Message:
         request, row = work.request, work.row
         return Message(
@@ -91,7 +115,15 @@ class Judging:
             consents=self._consents.of(row.person, row.brand) if consent_matters else (),
             registries=_listings(listings),
             snapshots=_listings(people.snapshots().values()),
+            instructed_at=self._instructed_at(work),
         )
+
+    def _instructed_at(self, work: Work) -> datetime | None:
+        """When the brand last told the person how to opt out, where rules ask for it."""
+        if work.row.category not in REMINDED:
+            return None
+        at_ms = self._store.instructed_ms(work.row.person, work.row.brand)
+        return None if at_ms is None else to_datetime(at_ms)
 
     def _opted_out(self, work: Work) -> OptedOut:
         brands = self._store.people.opted_out(work.row.person)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from gateway.ledger import canonical
 from gateway.ledger.entry import object_hash
+from gateway.policy.appending import Wording
 from gateway.policy.facts import Identity, SenderFacts
 from gateway.policy.request import brand_windows
 from gateway.policy.senders import kind_of
@@ -33,6 +34,11 @@ class Parties:
             for name, brand in settings.brands.items()
         }
         self._identities = {name: identity_of(brand) for name, brand in settings.brands.items()}
+        self._wordings = {
+            name: Wording(brand.opt_out_text, settings.issuer.language)
+            for name, brand in settings.brands.items()
+        }
+        self._wording = Wording(language=settings.issuer.language)
         self._registered = {name: sender_of(each) for name, each in settings.senders.items()}
         issuer = settings.issuer
         self.issuer_hash = self._keep(
@@ -87,6 +93,15 @@ class Parties:
     def sender_facts(self, sender: str) -> SenderFacts | None:
         """What the configuration says of a sender; None if nothing."""
         return self._registered.get(sender)
+
+    def appends(self, brand: str) -> bool:
+        """Whether what the law wants may be appended to a brand's texts without asking."""
+        company = self._settings.brands.get(brand)
+        return company is not None and company.append_opt_out
+
+    def wording(self, brand: str) -> Wording:
+        """How a brand wants it said."""
+        return self._wordings.get(brand, self._wording)
 
     def _keep(self, party: dict[str, str]) -> str:
         digest = object_hash(party)

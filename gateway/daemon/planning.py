@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import optional_text
+from gateway.daemon.appending import shown_appended
 from gateway.daemon.routing import why_not
 from gateway.ledger.rows import State
 from gateway.smpp.costs import character_costs, without
@@ -54,8 +55,8 @@ class Planner:
         """
         candidate = self._reader.read(args, now_ms)
         work = self._admission.draft(candidate, now_ms)
-        encoded = self._admission.encode(work)
         planned_ms = max(now_ms, work.request.not_before_ms or 0)
+        encoded = self._admission.encode(work, planned_ms)
         decision = self._admission.decide(work, now_ms, planned_ms=planned_ms)
         state, due_ms = _state(decision, planned_ms, now_ms)
         known = None
@@ -83,7 +84,9 @@ class Planner:
                 "reason": decision.reason,
                 "rules": decision.rules,
                 "warnings": list(decision.warnings),
+                **({"why": list(decision.told)} if decision.told else {}),
             },
+            **shown_appended(work),
             **self._way(work, now_s),
             **_segments(request.text, encoded, coding),
         }

@@ -61,6 +61,7 @@ _ROLES = {
     "optout.list": Role.READ,
     "optout.export": Role.OPERATOR,
     "registry.list": Role.READ,
+    "optout.due": Role.READ,
     "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }
@@ -108,6 +109,7 @@ class Questions:
         self._planner = planner
         self._records = records
         self._lists: dict[str, Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
+            "optout.due": records.due,
             "messages.list": records.messages,
             "receipts.list": partial(_receipts, records),
             "optout.list": permits.optouts,

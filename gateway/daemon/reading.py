@@ -56,6 +56,7 @@ class SubmissionReader:
             urgent=bool(given["urgent"]),
             age_verified=bool(given["age_verified"]),
             third_party_collector=bool(given["third_party_collector"]),
+            fix=bool(given["fix"]),
             valid_for_s=given["valid_for"],
             not_before_ms=given["not_before"],
             priority=given["priority"] or 0,

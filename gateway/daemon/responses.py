@@ -308,7 +308,11 @@ class Responses:
         for segment in work.segments:
             self._take_pdus(work, segment, content)
         self._sealer.event(work, "F.1", now_ms, self._relay_body(work), content)
-        work.row.state = State.ACCEPTED
+        row = work.row
+        row.state = State.ACCEPTED
+        if work.request.instructs:
+            # Only now: a message that never left, or was refused, told nobody anything.
+            self._store.put_instructed(row.person, row.brand, now_ms, row.id)
         self.accepted += 1
         log.debug("submit.accepted", submission_id=work.id, operator=work.row.operator)
         self._deadlines.start(work, now_ms)

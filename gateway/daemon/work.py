@@ -20,15 +20,19 @@ from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
 from gateway.ledger.rows import Outcome, State
+from gateway.policy.appending import Addition, with_additions, without_additions
 from gateway.smpp import substitution
 from gateway.smpp.substitution import Substitution
 from gateway.smpp.text import PLAIN, Coding, EncodedText, encode_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.evidence.vault import Vault
     from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
     from gateway.ledger.store import Store
     from gateway.policy.decide import Decision
+    from gateway.policy.rules import Requirement
 
 log = structlog.get_logger()
 
@@ -51,6 +55,12 @@ class Request:
     not_before_ms: int | None = None
     valid_for_s: int | None = None
     priority: int = 0
+    #: What the law wants and the text lacks may be appended.
+    fix: bool = False
+    #: What was appended, in the order of appending: `[what, text]` (`policy.appending`).
+    appended: list[tuple[Requirement, str]] | None = None
+    #: The text as sent says how to opt out.
+    instructs: bool = field(default=False, compare=False)
     #: Characters replaced for the brand: `[character, by, [positions in the text as given]]`.
     substituted: list[tuple[str, str, list[int]]] | None = None
     #: What its replace_sm replaces: `submission_id`, `row` and the operator's `message_id`.
@@ -66,12 +76,21 @@ class Request:
         if made:
             self.substituted = [(each.character, each.by, list(each.at)) for each in made]
 
+    def append(self, added: Sequence[Addition]) -> None:
+        """Put words before and after the text; before any substitution."""
+        if added:
+            self.text = with_additions(self.text, added)
+            self.appended = [(each.what, each.text) for each in added]
+
     def asked(self) -> Request:
-        """The request as the submitter made it, before any substitution."""
-        if self.substituted is None:
-            return self
-        made = (Substitution(char, by, tuple(at)) for char, by, at in self.substituted)
-        return replace(self, text=substitution.original(self.text, made), substituted=None)
+        """The request as the submitter made it, before anything was appended or substituted."""
+        text = self.text
+        if self.substituted is not None:
+            made = (Substitution(char, by, tuple(at)) for char, by, at in self.substituted)
+            text = substitution.original(text, made)
+        if self.appended is not None:
+            text = without_additions(text, [Addition(*each) for each in self.appended])
+        return replace(self, text=text, appended=None, substituted=None)
 
     def keep_coding(self, coding: Coding) -> None:
         """Remember how the text is encoded."""
@@ -116,6 +135,8 @@ class Work:
     permission_changes: int = -1
     #: Until when what leaves now may arrive (Unix time); infinite where no hours end.
     arrive_until_s: float = math.inf
+    #: Segments the text would have taken without what was appended; 0 where nothing was.
+    parts_before: int = 0
     #: PDUs of the attempt under way as they were sealed, to spare opening them for the entry.
     pdus: dict[str, bytes] = field(default_factory=dict)
     _encoded: EncodedText | None = None

@@ -28,6 +28,9 @@ KEYS_DIRECTORY = "keys"
 #: The signer's memory, apart from the database.
 SIGNER_STATE = "signer-state"
 _ORPHAN_FILTERS = frozenset({"operator", "since", "until", "limit"})
+#: Who receives advertising is to be told every 30 days how to opt out.
+_MONTH_MS = 30 * 86_400_000
+_DUE_MOST = 1000
 _FILTERS = frozenset({"state", "operator", "to", "brand", "since", "until", "limit"})
 
 
@@ -72,6 +75,25 @@ class Records:
         """The pair of one submission: CONTRACT's `receipts show` object."""
         with self._reader.snapshot():
             return self._object(self._row(submission_id))
+
+    def due(self, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """People whom no text has told since `before` how to opt out (`optout.due`), a thousand
+        unless `limit` says otherwise. `to` is None where the content of that text was erased.
+        """
+        given = dict(args)
+        before = given.pop("before", None)
+        if not isinstance(before, str):
+            raise DataError("before is missing", hint="give a time", field="before")
+        before_ms, filters = parse_instant(before, field="before"), self._filters(given)
+        limit = filters["limit"] or _DUE_MOST
+        for row in self._reader.due_instructions(before_ms, filters["brand"], limit):
+            yield {
+                "to": self._request(row, self._cipher(row)).get("to"),
+                "brand": row["brand"],
+                "instructed_at": to_seconds_text(row["at_ms"]),
+                "due_at": to_seconds_text(row["at_ms"] + _MONTH_MS),
+                "submission_id": row["submission_id"],
+            }
 
     def head(self) -> dict[str, Any]:
         """Where the log stands (admin protocol, `ledger.head`, without `vkey`)."""
@@ -188,6 +210,7 @@ class Records:
                 {"character": character, "code": f"U+{ord(character):04X}", "by": by, "at": at}
                 for character, by, at in request.get("substituted") or ()
             ],
+            **_appended(request),
             "encoding": row["encoding"],
             "operator": row["operator"],
             "submitted_at": to_seconds_text(row["submitted_ms"]),
@@ -277,6 +300,14 @@ class Records:
 def _rules(row: Mapping[str, Any]) -> list[str]:
     """The rules by which a message is held or was refused."""
     return row["rules"].split(",") if row["rules"] else []
+
+
+def _appended(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What was appended to the text as given, where anything was."""
+    appended = request.get("appended")
+    if not appended:
+        return {}
+    return {"fixed": [{"what": what, "text": text} for what, text in appended]}
 
 
 class OfflineReader(Records):

@@ -288,3 +288,14 @@ class Lookups(RowReader):
                 seq=seq,
             )
         return bytes(row[0])
+
+    def _anybody_instructed(self) -> bool:
+        found = self._connection.execute("SELECT 1 FROM instructed LIMIT 1").fetchone()
+        return found is not None
+
+    def _instructed_before(self, person: bytes, brand: str) -> int | None:
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT at_ms FROM instructed WHERE person=? AND brand=?", (person, brand)
+            ).fetchone()
+        return None if row is None else int(row[0])

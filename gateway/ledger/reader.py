@@ -272,6 +272,19 @@ class Reader:
         """The rows of a question about persons (`evidence.permits` asks them)."""
         return self._query(sql, values)
 
+    def due_instructions(self, before_ms: int, brand: str | None, limit: int) -> Iterator[Any]:
+        """Whom a brand last told by then how to opt out, longest ago first; not who opted out.
+
+        With what opens the number of the submission that told them.
+        """
+        return self._query(
+            "SELECT i.brand, i.at_ms, s.submission_id, s.key, s.month, s.request FROM instructed i"
+            " JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
+            " AND (:brand IS NULL OR i.brand=:brand) AND NOT EXISTS (SELECT 1 FROM optouts o"
+            " WHERE o.person=i.person AND o.brand IN ('', i.brand)) ORDER BY i.at_ms LIMIT :limit",
+            {"before": before_ms, "brand": brand, "limit": limit},
+        )
+
     # -- inside --------------------------------------------------------------------------------
 
     def _query(self, sql: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

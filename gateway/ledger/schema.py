@@ -123,6 +123,12 @@ _TABLES = (
         imported_ms INTEGER, seq INTEGER) STRICT""",
     """CREATE TABLE listed (snapshot INTEGER NOT NULL, person BLOB NOT NULL,
         PRIMARY KEY (snapshot, person)) STRICT, WITHOUT ROWID""",
+    # When a brand last told a person how to opt out, and the submission that did: one row for each
+    # pair, so the table grows with people and not with messages.
+    """CREATE TABLE instructed (
+        person BLOB NOT NULL, brand TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        submission INTEGER NOT NULL, PRIMARY KEY (person, brand)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX instructed_by_time ON instructed (at_ms)",
 )
 
 

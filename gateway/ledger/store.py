@@ -63,6 +63,7 @@ class Store(Lookups):
         self._new: dict[type[Row], list[Row]] = {kind: [] for kind in TABLES}
         self._changed: dict[type[Row], dict[int, Row]] = {kind: {} for kind in UPDATE}
         self._parties: dict[str, str] = {}
+        self._instructed: dict[tuple[bytes, str], tuple[int, int]] = {}
         self._fresh: set[int] = set()
         #: What persons allow and refuse; part of every batch.
         self.people = People(connection, path)
@@ -172,6 +173,11 @@ class Store(Lookups):
         """Note with the batch by what all that is held was judged."""
         self._judged_by = basis
 
+    def put_instructed(self, person: bytes, brand: str, at_ms: int, submission: int) -> None:
+        """A brand told a person how to opt out, by that submission (its row id)."""
+        self._instructed[person, brand] = at_ms, submission
+        self._any_instructed = True
+
     def remove_optout(self, row: OptoutRow) -> None:
         """Take an opt-out that was given alone away with the batch."""
         fresh = self._new[OptoutRow]
@@ -189,6 +195,7 @@ class Store(Lookups):
             or self.people.waiting
             or self._parties
             or self._judged_by is not None
+            or self._instructed
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -220,6 +227,14 @@ class Store(Lookups):
                 run(
                     "INSERT OR IGNORE INTO parties (hash, body) VALUES (?,?)",
                     self._parties.items(),
+                )
+            if self._instructed:
+                told = [(*pair, *last) for pair, last in self._instructed.items()]
+                run(
+                    "INSERT INTO instructed (person, brand, at_ms, submission) VALUES (?,?,?,?)"
+                    " ON CONFLICT (person, brand)"
+                    " DO UPDATE SET at_ms=excluded.at_ms, submission=excluded.submission",
+                    told,
                 )
         return True
 
@@ -279,6 +294,13 @@ class Store(Lookups):
         ]
         return (stored + fresh)[:limit]
 
+    def instructed_ms(self, person: bytes, brand: str) -> int | None:
+        """When a brand last told a person how to opt out, in the open batch included."""
+        if not self._any_instructed:
+            return None  # nobody ever was: spare the look-up
+        fresh = self._instructed.get((person, brand))
+        return fresh[0] if fresh is not None else self._instructed_before(person, brand)
+
     # -- inside --------------------------------------------------------------------------------
 
     def _forget(self) -> None:
@@ -288,6 +310,7 @@ class Store(Lookups):
         self.people.forget()
         self._parties.clear()
         self._judged_by = None
+        self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()
         for rows in self._new.values():
@@ -311,6 +334,7 @@ class Store(Lookups):
             self.last_t_ms = tail.last_t_ms
             self.checkpoint_size = tail.checkpoint_size
             self.checkpoint_ms = tail.checkpoint_ms
+            self._any_instructed = self._anybody_instructed()
             self._last_id: dict[type[Row], int] = {}
             for kind, table in TABLES.items():
                 row = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from gateway.policy.vocabulary import Vocabulary
+
 #: Bounds of the caches. A schedule takes 5 to 30 kB; a busy gateway uses a few dozen.
 _MAX_SCHEDULES: Final = 1024
 _MAX_LOCATED: Final = 8192
@@ -37,12 +39,14 @@ class Rulebook:
         self,
         packs: Mapping[str, Pack],
         numbering: Numbering,
+        vocabulary: Vocabulary,
         profile: Profile,
         content: str,
         added: Mapping[str, frozenset[date]] | None = None,
     ) -> None:
         self.packs = dict(packs)
         self.numbering = numbering
+        self.vocabulary = vocabulary
         self.profile: Profile = profile
         #: Holidays by jurisdiction that the calendars do not have.
         self.added = dict(added or {})
@@ -68,7 +72,8 @@ class Rulebook:
         """The same packs judged under another profile; one object per profile."""
         found = self._siblings.get(profile)
         if found is None:
-            found = Rulebook(self.packs, self.numbering, profile, self.content, self.added)
+            given = (self.packs, self.numbering, self.vocabulary)
+            found = Rulebook(*given, profile, self.content, self.added)
             found._siblings = self._siblings
             self._siblings[profile] = found
         return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from gateway.policy.binding import idle_rules
 from gateway.policy.calendar import holidays_of
 from gateway.policy.loader import read_packs, shipped_packs
+from gateway.policy.location import COMPLETE
 from gateway.policy.rules import DEFAULT, SHARED, ActingRule, Rule, WindowRule
 
 if TYPE_CHECKING:
@@ -153,11 +154,11 @@ def _of_rule(rule: Rule, today: date) -> Iterator[tuple[Level, str, str]]:
 
 
 def _of_place(loaded: Loaded, jurisdiction: str) -> Iterator[Finding]:
-    if SHARED.fullmatch(jurisdiction):
-        return
-    country = jurisdiction.partition("-")[0]
+    """Places of which the prefix table knows no clock, so that no recipient is ever there."""
     for name in (jurisdiction, *loaded.packs[jurisdiction].areas):
-        if not loaded.numbering.zones(name) and not loaded.numbering.zones(country):
+        country, dash, _ = name.partition("-")
+        by_country = dash and country not in COMPLETE and loaded.numbering.zones(country)
+        if not (loaded.numbering.zones(name) or by_country or SHARED.fullmatch(name)):
             message = f"the prefix table has no zone for {name}"
-            hint = "no number is placed there; mend the jurisdiction"
+            hint = "no number is placed there; use the code of ISO 3166"
             yield Finding("warning", loaded.files[jurisdiction], "", message, hint)

@@ -21,6 +21,7 @@ from gateway.policy.schedule import make_schedule
 if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
     from gateway.policy.caps import CapCount
+    from gateway.policy.rules import ContentRule, Waiver
     from gateway.policy.schedule import Schedule
 
 __all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide", "impossible")
@@ -28,6 +29,7 @@ __all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide", "impo
 Action: TypeAlias = Literal["release", "hold", "refuse"]
 CHECKS: Final = frozenset({"location", "consent", "content", "sender", "windows", "caps"})
 _KNOWN: Final = frozenset(CATEGORIES)
+_NONE: Final = frozenset[str]()
 #: Instants the calendars are good for: 2000-01-01 to 2099-11-01.
 _FIRST_S: Final = 946_684_800
 _LAST_S: Final = 4_097_174_400
@@ -65,6 +67,7 @@ class Decision:
     released_until_s: float
     caps: tuple[CapCount, ...] = ()
     waivers: tuple[str, ...] = ()  # ids of those that set a rule aside
+    told: tuple[str, ...] = ()  # of a refusal: what is missing or wrong, and the way out
     #: Until when a message that leaves now may arrive: the end of the hours that are about arrival.
     arrive_until_s: float = math.inf
 
@@ -92,7 +95,7 @@ class Decision:
         return None if self.until is None else self.until.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def as_json(self) -> dict[str, object]:
-        """The answer of `acuse policy explain`; `caps` and `waivers` where there are any."""
+        """The answer of `acuse policy explain`; `why`, `caps`, `waivers` where there are any."""
         answer: dict[str, object] = {
             "action": self.action,
             "until": self.until_text(),
@@ -102,6 +105,8 @@ class Decision:
             "candidates": self._candidates(),
             "versions": self.versions,
         }
+        if self.told:
+            answer["why"] = list(self.told)
         if self.caps:
             answer["caps"] = [cap.as_dict() for cap in self.caps]
         if self.waivers:
@@ -180,18 +185,9 @@ def decide(
             field="category",
         )
     at_s = _instant(now)
-    located = book.located(message.to, facts.location, category)
-    stated = book.waivers(message.brand, category)
+    schedule, stated = _scheduled(book, message, facts, at_s, now)
     waivers = tuple(waiver for waiver in stated if waiver.in_force(now.date())) if stated else ()
-    schedule = book.schedule(
-        located,
-        category,
-        message.windows,
-        message.urgent,
-        block_of(int(at_s)),
-        frozenset(waiver.rule for waiver in waivers),
-    )
-    judge = Judge(schedule, message, facts, now, checks, close_guard_s)
+    judge = Judge(schedule, book.vocabulary, message, facts, now, checks, close_guard_s)
     judge.note_waivers(stated)
     action, until_s, reason, grounds = judge.verdict()
     return Decision(
@@ -207,6 +203,7 @@ def decide(
         judge.released_until_s() if action == "release" else at_s,
         judge.counts,
         tuple(waiver.id for waiver in waivers),
+        tuple(judge.told),
         judge.arrive_until_s() if action == "release" else at_s,
     )
 
@@ -227,6 +224,32 @@ def impossible(book: Rulebook, message: Message, now: datetime, why: str) -> Dec
         schedule,
         at_s,
     )
+
+
+def content_rules(
+    book: Rulebook, message: Message, facts: Facts, now: datetime
+) -> tuple[ContentRule, ...]:
+    """The rules about the text of a message to that person. Raises as `decide`."""
+    schedule, _ = _scheduled(book, message, facts, _instant(now), now)
+    return schedule.rules.contents
+
+
+def _scheduled(
+    book: Rulebook, message: Message, facts: Facts, at_s: float, now: datetime
+) -> tuple[Schedule, tuple[Waiver, ...]]:
+    """The rules of the recipient's places, less what is waived, and the waivers that speak."""
+    category = message.category
+    located = book.located(message.to, facts.location, category)
+    stated = book.waivers(message.brand, category)
+    schedule = book.schedule(
+        located,
+        category,
+        message.windows,
+        message.urgent,
+        block_of(int(at_s)),
+        frozenset(each.rule for each in stated if each.in_force(now.date())) if stated else _NONE,
+    )
+    return schedule, stated
 
 
 def _instant(now: datetime) -> float:

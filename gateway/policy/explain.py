@@ -17,18 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gateway.policy.book import Rulebook
+    from gateway.policy.facts import Known
 
 #: Lines longer than this are not read as a request.
 _MAX_LINE_CHARS: Final = 1_000_000
 
 
-def judge(book: Rulebook, request: object) -> Decision:
+def judge(book: Rulebook, request: object, known: Known | None = None) -> Decision:
     """The decision a request asks for (`paragraph` tells it to a person).
+
+    *known* are the brands and senders of the configuration; without them what a brand is called
+    and where a sender is registered is not known.
 
     Raises:
         DataError: `fields["field"]` names the first bad value.
     """
-    asked = parse_request(book, request)
+    asked = parse_request(book, request, known)
     if asked.profile is not None:
         book = book.under(asked.profile)
     if asked.impossible:
@@ -36,12 +40,14 @@ def judge(book: Rulebook, request: object) -> Decision:
     return decide(book, asked.message, asked.facts, asked.now, asked.checks)
 
 
-def explain(book: Rulebook, request: object) -> dict[str, object]:
+def explain(book: Rulebook, request: object, known: Known | None = None) -> dict[str, object]:
     """The answer of `acuse policy explain --json` (CONTRACT). Raises as `judge`."""
-    return judge(book, request).as_json()
+    return judge(book, request, known).as_json()
 
 
-def explain_lines(book: Rulebook, lines: Iterable[str]) -> Iterator[str]:
+def explain_lines(
+    book: Rulebook, lines: Iterable[str], known: Known | None = None
+) -> Iterator[str]:
     """One line of JSON for each line of JSON, in order; blank lines are skipped.
 
     A line that is wrong gives `{"error":{…}}` with its number in `fields`; the rest goes on.
@@ -50,7 +56,7 @@ def explain_lines(book: Rulebook, lines: Iterable[str]) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            answer = explain(book, _parse(line))
+            answer = explain(book, _parse(line), known)
         except AcuseError as error:
             error.fields["line"] = number
             answer = {"error": error.as_dict()}

@@ -6,10 +6,11 @@ Everything here is a value. The daemon fills it from the ledger file and the con
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from gateway.policy.location import Location
@@ -124,6 +125,18 @@ class Facts:
     snapshots: tuple[Listing, ...] | None = None
     #: When this brand last told the person how to opt out; None: never, or it is not known.
     instructed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Brands and senders of a configuration, by name."""
+
+    brands: Mapping[str, Identity] = field(default_factory=dict)
+    senders: Mapping[str, SenderFacts] = field(default_factory=dict)
+
+    def brand(self, name: str) -> str:
+        """The brand a message is of: the only one there is, where none is named."""
+        return next(iter(self.brands)) if not name and len(self.brands) == 1 else name
 
 
 NO_FACTS: Final = Facts()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.policy.facts import Facts, Message, Reason
     from gateway.policy.rules import ActingRule, CapRule, Rule, Waiver
     from gateway.policy.schedule import Schedule
+    from gateway.policy.vocabulary import Vocabulary
 
 #: What `Judge.verdict` gives: the action, until when, why, and the grounds.
 Verdict: TypeAlias = tuple[
@@ -40,6 +41,7 @@ class Judge:
     def __init__(
         self,
         schedule: Schedule,
+        vocabulary: Vocabulary,
         message: Message,
         facts: Facts,
         now: datetime,
@@ -48,12 +50,15 @@ class Judge:
     ) -> None:
         self._guard_s = close_guard_s if message.category in _ARRIVE_IN_HOURS else 0
         self._schedule = schedule
+        self._vocabulary = vocabulary
         self._message = message
         self._facts = facts
         self._now = now
         self._at_s = now.timestamp()
         self._checks = checks
         self.warnings = list(schedule.warnings)
+        #: Why it is refused, where a rule's name does not say it: what is missing, and the way out.
+        self.told: list[str] = []
         self.counts: tuple[caps.CapCount, ...] = ()
         self._ends_s = math.inf  # of what lets the message go, beside the open hours
 
@@ -88,6 +93,7 @@ class Judge:
         if "location" in checks and self._schedule.unlocated and message.category in _NEED_LOCATION:
             return "refuse", None, "location_ambiguous", ()
         if "sender" in checks:
+            self.warnings += senders.doubts(rules.senders, message)
             refused = self._refused(senders.unfit(rules.senders, message))
             refused = refused or self._refused(senders.uncarried(rules.carriers, message))
             if refused:
@@ -101,8 +107,10 @@ class Judge:
             if refused:
                 return refused
         if "content" in checks:
-            refused = self._refused(content.broken(rules.contents, message, facts, now))
-            self.warnings += content.doubts(message)
+            words = self._vocabulary
+            refused = self._refused(content.broken(words, rules.contents, message, facts, now))
+            self.warnings += content.doubts(words, rules.contents, message)
+            self._ends_s = min(self._ends_s, content.instruction_ends_s(rules.contents, facts, now))
             if refused:
                 return refused
         return self._when()
@@ -129,6 +137,8 @@ class Judge:
             elif reason in (None, why):
                 reason = why
                 grounds.append(rule)
+                if told not in self.told:
+                    self.told.append(told)
         return ("refuse", None, reason, tuple(grounds)) if grounds else None
 
     # -- when ----------------------------------------------------------------------------------

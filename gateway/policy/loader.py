@@ -18,9 +18,10 @@ from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.hours import did_you_mean
 from gateway.policy.numbering import Numbering, load_numbering
 from gateway.policy.pack import read_pack
-from gateway.policy.rules import PROFILES, Layer, Pack, Profile, Rules
+from gateway.policy.rules import PROFILES, SUBJECTS, Layer, Pack, Profile, Rules
 from gateway.policy.table import Findings
 from gateway.policy.together import check_together
+from gateway.policy.vocabulary import Vocabulary, load_vocabulary
 from gateway.resources import config_directory
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ class Loaded:
     """Packs as read, with where each came from. Complete only if `findings` has no problem."""
 
     numbering: Numbering
+    vocabulary: Vocabulary
     findings: Findings
     packs: dict[str, Pack] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # jurisdiction → its first file
     overlays: dict[str, str] = field(default_factory=dict)  # every overlay met → its first file
-    digest: str = ""  # SHA-256 (hex) over the prefix table and every file that counts
+    digest: str = ""  # SHA-256 (hex) over the prefix table, the words and every file that counts
 
 
 def load_rulebook(
@@ -84,7 +86,8 @@ def load_rulebook(
     if added:
         days = (f"{name} {' '.join(map(str, sorted(added[name])))}\n" for name in sorted(added))
         content = hashlib.sha256(f"{content}\n{''.join(days)}".encode()).hexdigest()
-    return Rulebook(loaded.packs, loaded.numbering, profile, content, added)
+    given = (loaded.packs, loaded.numbering, loaded.vocabulary)
+    return Rulebook(*given, profile, content, added)
 
 
 def _added(given: Mapping[str, Sequence[str]], numbering: Numbering) -> dict[str, frozenset[date]]:
@@ -115,8 +118,11 @@ def read_packs(
         ConfigError: the prefix table is damaged.
     """
     numbering = load_numbering(prefixes or config_directory() / "prefixes.csv")
-    loaded = Loaded(numbering, Findings())
-    digest = hashlib.sha256(numbering.version.encode())
+    findings = Findings()
+    vocabulary = load_vocabulary(findings)
+    loaded = Loaded(numbering, vocabulary, findings)
+    words = (vocabulary.subjects.version, vocabulary.instructions.version)
+    digest = hashlib.sha256("\n".join((numbering.version, *words)).encode())
     for directory in directories or (shipped_packs(),):
         layers: dict[tuple[str, Layer, str], str] = {}
         for path in _files(directory, loaded.findings):
@@ -138,6 +144,10 @@ def read_packs(
         if name not in loaded.overlays:
             hint = did_you_mean(name, loaded.overlays)
             loaded.findings.add("policy.overlays", "", f"there is no overlay {name!r}", hint=hint)
+    for subject in SUBJECTS:
+        if subject not in vocabulary.subjects.names:
+            hint = f"add [{subject}.en] with clear = [...]"
+            findings.add("subjects.toml", subject, "has no words to know it by", hint=hint)
     check_together(loaded.packs, loaded.files, numbering, loaded.findings)
     loaded.digest = digest.hexdigest()
     return loaded

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Evidence = Literal["verified", "declared"]
 EVIDENCE: Final = ("verified", "declared")
 #: Countries whose subdivisions the table lists completely: another name is a mistake.
-_COMPLETE: Final = ("US", "CA")
+COMPLETE: Final = ("US", "CA")
 #: 15 January and 15 July 2027: the seasons tell apart zones that differ.
 _SEASONS_S: Final = (1_800_000_000, 1_815_609_600)
 _REGION: Final = re.compile(r"[A-Z0-9]{1,3}")
@@ -97,7 +97,7 @@ def _region(
         return region
     jurisdiction = f"{country}-{region}"
     known = bool(numbering.zones(jurisdiction))
-    if not known and country not in _COMPLETE:
+    if not known and country not in COMPLETE:
         # A department of France is the beginning of its postcodes: 971 is Guadeloupe.
         jurisdiction = numbering.postcodes.get(country, {}).get(region, jurisdiction)
         known = True

@@ -49,7 +49,7 @@ _MAX_LISTED: Final = 4
 def paragraph(decision: Decision) -> str:
     """The decision as a few sentences: what, when, where, by which rules and what they rest on."""
     what = _CATEGORY[decision.message.category]
-    sentences = [_verdict(decision, what)]
+    sentences = [_verdict(decision, what), *_told(decision)]
     if decision.reason != "invalid_number":
         sentences.append(_where(decision))
     sentences += [
@@ -74,6 +74,11 @@ def _verdict(decision: Decision, what: str) -> str:
     if decision.action == "hold":
         return f"Hold until {decision.until_text()}{_until_local(decision)}: {what} must wait."
     return f"Refuse {what}: {_REASON[decision.reason or 'quiet_hours']}."
+
+
+def _told(decision: Decision) -> list[str]:
+    """What is missing or wrong, and the way out."""
+    return [f"{told[:1].upper()}{told[1:]}." for told in decision.told]
 
 
 def _until_local(decision: Decision) -> str:

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from gateway.errors import DataError
 from gateway.policy.calendar import known_zones
 from gateway.policy.decide import CHECKS
-from gateway.policy.facts import Consent, Facts, Listing, Message, OptedOut, Sent, SentOutcome
+from gateway.policy.facts import (
+    Consent,
+    Facts,
+    Known,
+    Listing,
+    Message,
+    OptedOut,
+    Sent,
+    SentOutcome,
+)
 from gateway.policy.hours import did_you_mean, hours_problem, parse_clock, parse_days
 from gateway.policy.location import EVIDENCE, Evidence, Location
 from gateway.policy.rules import (
@@ -53,6 +62,7 @@ _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown",
 #: More of them in one request is a mistake, or an attack on memory.
 _MAX_WINDOWS: Final = 50
 _MAX_FACTS: Final = 10_000
+_NOBODY: Final = Known()
 _ALWAYS: Final = date(1970, 1, 1)
 
 
@@ -72,8 +82,8 @@ class Request:
     impossible: str = ""
 
 
-def parse_request(book: Rulebook, raw: object) -> Request:
-    """The request, checked.
+def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Request:
+    """The request, checked; *known* are the brands and senders of the configuration.
 
     Raises:
         DataError: `fields["field"]` is the dotted path of the first bad value.
@@ -91,13 +101,15 @@ def parse_request(book: Rulebook, raw: object) -> Request:
             "give the past instant at which the cart was abandoned, with its zone",
         )
     number, impossible = _recipient(book, _text(table, "to"))
+    known = known or _NOBODY
+    brand, sender = known.brand(_text(table, "brand")), _text(table, "from") or None
     return Request(
         message=Message(
             to=number,
             category=_category(table, "category"),
-            brand=_text(table, "brand"),
+            brand=brand,
             campaign=_text(table, "campaign"),
-            sender=_text(table, "from") or None,
+            sender=sender,
             text=_text(table, "text") or None,
             urgent=_flag(table, "urgent"),
             third_party_collector=_flag(table, "third_party_collector"),
@@ -105,6 +117,8 @@ def parse_request(book: Rulebook, raw: object) -> Request:
             cart_abandoned_at=abandoned_at,
             valid_until=_instant(table, "valid_until"),
             windows=brand_windows(table["windows"]) if table.get("windows") else (),
+            identity=known.brands.get(brand),
+            sender_facts=known.senders.get(sender or ""),
         ),
         facts=Facts(
             opted_out=_word(table.get("opted_out") or "", "opted_out", _OPTED_OUT),

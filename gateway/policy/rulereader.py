@@ -169,16 +169,19 @@ class RuleReader:
         return rule
 
     def sender(self, table: Table) -> SenderRule:
-        """A `[[sender]]`: `registered = "ES"`, or `forbidden = true`."""
-        registered = table.text("registered", default="")
+        """A `[[sender]]`: `registered = "ES"`, `forbidden = true`, or `advice` of what to do."""
+        registered, advice = table.text("registered", default=""), table.text("advice", default="")
         if registered and not _COUNTRY.fullmatch(registered):
             table.problem("registered", f"{registered!r} is no country", hint="as ES")
-        if table.flag("forbidden") is bool(registered):
-            table.problem("registered", "give it, or forbidden = true", hint="one of the two")
+        if [table.flag("forbidden"), bool(registered), bool(advice)].count(True) != 1:
+            table.problem(
+                "registered", "give it, forbidden = true, or advice", hint="one of the three"
+            )
         rule = SenderRule(
             kinds=table.words("kinds", SENDER_KINDS),
             beginnings=table.texts("beginnings"),
             registered=registered,
+            advice=advice,
             **self._acting(table),
         )
         table.end()

@@ -181,11 +181,13 @@ class SenderRule(ActingRule):
 
     It is about senders of `kinds`, and of those, where `beginnings` is not empty, only about the
     ones that begin so. `registered` "" forbids them; a country code demands registration there.
+    `advice` says what to do with such a sender instead, where it is not forbidden.
     """
 
     kinds: frozenset[SenderKind]
     beginnings: tuple[str, ...] = ()  # of the sender as `from` says it: "+336", "38"
     registered: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,8 @@ _SHORT_CODE_MOST: Final = 8
 #: Area codes of toll-free numbers in country code 1.
 _TOLL_FREE: Final = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
+_NOT_CARRIED: Final = "operators there carry no third party's claims: the creditor itself must send"
+
 
 def kind_of(sender: str) -> SenderKind:
     """What a sender looks like."""
@@ -48,11 +50,22 @@ def unfit(
             continue
         if rule.beginnings and not sender.startswith(rule.beginnings):
             continue
-        if not rule.registered:
+        if rule.advice:
+            yield rule, "sender_unregistered", f"the sender {sender}: {rule.advice}"
+        elif not rule.registered:
             yield rule, "sender_unregistered", f"the sender {sender} is not permitted there"
         elif rule.registered not in facts.registered_in:
-            told = f"the sender {sender} is not registered in {rule.registered}"
+            told = (
+                f"the sender {sender} is not registered in {rule.registered}: register it there, "
+                f'then set registered_in = ["{rule.registered}"] of [senders.{sender}]'
+            )
             yield rule, "sender_unregistered", told
+
+
+def doubts(rules: Sequence[SenderRule], message: Message) -> Iterator[str]:
+    """A warning that nothing could be judged."""
+    if message.sender is None and rules:
+        yield "sender_not_judged: the sender is not given, and rules there ask for it"
 
 
 def uncarried(
@@ -61,4 +74,4 @@ def uncarried(
     """The rules by which operators there do not carry the message."""
     if message.third_party_collector:
         for rule in rules:
-            yield rule, "carrier_policy", "operators there carry no third party's claims"
+            yield rule, "carrier_policy", _NOT_CARRIED

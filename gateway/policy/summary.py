@@ -133,6 +133,8 @@ def _sender(rule: SenderRule) -> str:
     senders = " and ".join(_SENDERS[name] for name in sorted(rule.kinds))
     if rule.beginnings:
         senders += f" that begin with {', '.join(rule.beginnings)}"
+    if rule.advice:
+        return f"{senders}: {rule.advice}"
     if rule.registered:
         return f"{senders} only if registered in {rule.registered}"
     return f"no {senders}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.settings.lines import Place
     from gateway.settings.model import Admin, Gateway, Roles
-    from gateway.settings.parties import Issuer, Sender, Window
+    from gateway.settings.parties import Brand, Issuer, Sender, Window
     from gateway.settings.reading import Reading
     from gateway.settings.traffic import OperatorSettings, RouteSettings
 
@@ -28,6 +28,17 @@ def issuer(table: Issuer, place: Place, reading: Reading) -> None:
             (*place, "legal_name"),
             "is not set: proofs will not say who issued them",
             "set it before the first message; proofs cannot be changed afterwards",
+        )
+
+
+def brand(table: Brand, place: Place, reading: Reading) -> None:
+    """What is to be appended must be there to append."""
+    letters = [name for name in table.senders if kind_of_sender(name) == "alphanumeric"]
+    if table.append_opt_out and letters and not (table.opt_out_url or table.opt_out_text):
+        reading.warn(
+            (*place, "append_opt_out"),
+            f"nothing can be appended for {letters[0]}, which nobody can answer",
+            "set opt_out_url to the page where recipients opt out",
         )
 
 

@@ -156,7 +156,7 @@ class Settings:
     gateway: Gateway = field(metadata=about("", Table(Gateway, checks.gateway)))
     issuer: Issuer = field(default=Issuer(), metadata=about("", Table(Issuer)))
     brands: Mapping[str, Brand] = field(
-        default_factory=dict, metadata=about("", Named(Table(Brand), NAME, "acme"))
+        default_factory=dict, metadata=about("", Named(Table(Brand, checks.brand), NAME, "acme"))
     )
     senders: Mapping[str, Sender] = field(
         default_factory=dict,

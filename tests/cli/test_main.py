@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -63,6 +62,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "operators learn",
         "operators list",
         "optout add",
+        "optout due",
         "optout export",
         "optout import",
         "optout list",
@@ -214,14 +214,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert (ran.returncode, ran.stderr) == (0, "[]\n")
 
 
-def test_start_up_is_quick() -> None:
-    def started_s() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run("--version")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-    assert min(started_s() for _ in range(5)) < 0.15, "of processor time, however busy others are"
+def test_start_up_loads_only_the_nouns() -> None:
+    """What a start costs is what it imports; `make bench` measures the time."""
+    code = (
+        "import sys\n"
+        "from gateway.cli.main import main\n"
+        "code = main(['--version'])\n"
+        "print(sum(name.startswith('gateway.') for name in sys.modules), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0
+    assert int(ran.stderr) < 60
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path) -> None:

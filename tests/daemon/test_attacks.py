@@ -83,9 +83,9 @@ async def test_the_rest_of_a_begun_message_is_judged_anew_after_days(
 ) -> None:
     """Part one left, the daemon died, the person opted out: part two stays here."""
     world = World.make(tmp_path, {"movistar": "window = 1"})
-    promotion = {"category": "promotional", "text": "x" * 300}
+    long = {"category": "transactional", "text": "x" * 300}
     async with world.running(crash=True) as daemon:
-        answer = await daemon.submit("+34600111930", **promotion)
+        answer = await daemon.submit("+34600111930", **long)
         with trio.fail_after(60):
             while world.operators["movistar"].stats.submits < 1:
                 await trio.sleep(0.01)
@@ -118,13 +118,13 @@ async def test_a_message_whose_route_is_gone_keeps_no_other_back(
 
 async def test_what_is_held_at_sending_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
     world = World.make(tmp_path)
-    night = datetime(2026, 11, 21, 21, 30, tzinfo=UTC)
+    night = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)  # Saturday 15:30 in Bogotá
     world.clock.offset_ms = round(night.timestamp() * 1000)
     async with world.running() as daemon:
-        request = {"category": "promotional", "ref": "A-1"}
-        await daemon.submit("+33639980123", **request)
-        again = await daemon.submit("+33639980123", **request)
+        request = {"category": "debt_claim", "ref": "A-1"}
+        await daemon.submit("+573000000123", **request)
+        again = await daemon.submit("+573000000123", **request)
         record = await daemon.show(again["submission_id"])
     assert again["decision"]["action"] == record["decision"]["action"] == "hold"
-    assert again["decision"]["until"] == record["decision"]["until"] == "2026-11-23T07:00:00Z"
-    assert again["decision"]["rules"] == ["FR-QH"]
+    assert again["decision"]["until"] == record["decision"]["until"] == "2026-11-23T12:00:00Z"
+    assert again["decision"]["rules"] == ["CO-QH"]

@@ -238,6 +238,6 @@ async def test_a_brand_sends_only_by_its_own_senders(
         free = await daemon.ask("submit", **message, brand="any", **{"from": "OTHER"})
     error = foreign["error"]
     assert (error["code"], error["fields"]["field"]) == ("data", "from")
-    assert "its senders are ACME" in error["hint"]
+    assert "its senders are ACME, " in error["hint"]
     assert "result" in own
     assert "result" in free

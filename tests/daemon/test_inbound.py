@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.support.world import Daemon
 
 ME = "+34600222001"
+#: In the United States, and only there, an opt-out stops a brand's claims too.
+GUAM = "+16715550123"
 
 
 def codes(record: dict[str, Any]) -> list[str]:
@@ -143,12 +145,12 @@ async def test_an_optout_word_refuses_what_is_queued(
 ) -> None:
     world = World.make(tmp_path)
     async with world.running() as daemon:
-        sent = await delivered(daemon)
-        held = await daemon.submit(ME, category="promotional", not_before="2026-11-21T12:00:00Z")
+        sent = await delivered(daemon, GUAM)
+        held = await daemon.submit(GUAM, category="debt_claim", not_before="2026-11-21T10:30:00Z")
         assert held["state"] == "held"
-        await deliver(daemon, from_handset(ME[1:], "Baja, por favor."))
+        await deliver(daemon, from_handset(GUAM[1:], "Baja, por favor."))
         refused = await daemon.final(held["submission_id"], timeout_s=8000)
-        after = await daemon.submit(ME, category="promotional")
+        after = await daemon.submit(GUAM, category="debt_claim")
         listed = await daemon.items("optout.list")
         record = await daemon.result("messages.show", submission_id=sent)
         entries = [
@@ -157,7 +159,7 @@ async def test_an_optout_word_refuses_what_is_queued(
         ]
     assert (refused["state"], refused["decision"]["reason"]) == ("refused", "opted_out")
     assert after["state"] == "refused"
-    assert [(each["to"], each["brand"]) for each in listed] == [(ME, "acme")]
+    assert [(each["to"], each["brand"]) for each in listed] == [(GUAM, "acme")]
     assert record["replies"][0]["optout"] == "BAJA"
     optouts = [entry for entry in entries if entry["ev"] == "x.OptOut"]
     assert [(each["brand"], each["method"]) for each in optouts] == [("acme", "reply BAJA")]

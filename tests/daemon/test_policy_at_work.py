@@ -14,46 +14,49 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-#: Metropolitan France, promotional: closed from Saturday 22:00 until Monday 08:00 local time.
-PARIS = "+33639980123"
-SATURDAY_22_30 = round(datetime(2026, 11, 21, 21, 30, tzinfo=UTC).timestamp() * 1000)
-MONDAY_8 = "2026-11-23T07:00:00Z"
+#: Colombia, claims: closed from Saturday 15:00 until Monday 07:00 local time (Ley 2300).
+BOGOTA = "+573000000123"
+SATURDAY_15_30 = round(datetime(2026, 11, 21, 20, 30, tzinfo=UTC).timestamp() * 1000)
+MONDAY_7 = "2026-11-23T12:00:00Z"
+#: Claims in the United States honour an opt-out and keep 08:00 to 21:00; Guam is ten hours ahead.
+GUAM = "+16715550123"
+GUAM_22_30 = round(datetime(2026, 11, 21, 12, 30, tzinfo=UTC).timestamp() * 1000)
 
 
 def codes(record: dict[str, Any]) -> list[str]:
     return [event["event"] for event in record["events"]]
 
 
-async def test_a_promotion_on_saturday_night_goes_out_on_monday_at_eight_local_time(
+async def test_a_claim_on_saturday_afternoon_goes_out_on_monday_at_seven_local_time(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
-    world.clock.offset_ms = SATURDAY_22_30
+    world.clock.offset_ms = SATURDAY_15_30
     async with world.running() as daemon:
-        answer = await daemon.submit(PARIS, category="promotional")
+        answer = await daemon.submit(BOGOTA, category="debt_claim")
         assert answer["state"] == "held"
         assert answer["decision"]["action"] == "hold"
-        assert answer["decision"]["until"] == MONDAY_8
+        assert answer["decision"]["until"] == MONDAY_7
         assert answer["decision"]["reason"] == "quiet_hours"
-        assert answer["decision"]["rules"] == ["FR-QH"]
+        assert answer["decision"]["rules"] == ["CO-QH"]
         listed = await daemon.items("messages.list", state="held")
-        assert listed[0]["due_at"] == MONDAY_8
+        assert listed[0]["due_at"] == MONDAY_7
         record = await daemon.final(answer["submission_id"], timeout_s=80_000)
         if record.get("timed_out"):
             record = await daemon.final(answer["submission_id"], timeout_s=80_000)
     assert record["state"] == "delivered"
     assert codes(record) == ["A.1", "x.Released", "F.1", "E.1", "S.1"]
-    assert record["segments"][0]["sent_at"] == MONDAY_8
+    assert record["segments"][0]["sent_at"] == MONDAY_7
 
 
 async def test_a_stop_that_arrives_meanwhile_refuses_a_held_message(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
-    world.clock.offset_ms = SATURDAY_22_30
+    world.clock.offset_ms = GUAM_22_30
     async with world.running() as daemon:
-        answer = await daemon.submit(PARIS, category="promotional")
-        await daemon.result("optout.add", to=PARIS, source="STOP")
+        answer = await daemon.submit(GUAM, category="debt_claim")
+        await daemon.result("optout.add", to=GUAM, source="STOP")
         record = await daemon.final(answer["submission_id"], timeout_s=80_000)
         if record.get("timed_out"):
             record = await daemon.final(answer["submission_id"], timeout_s=80_000)
@@ -67,10 +70,10 @@ async def test_a_message_that_waited_for_its_operator_into_the_night_is_held(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
-    world.clock.offset_ms = SATURDAY_22_30 - 2 * 3_600_000
+    world.clock.offset_ms = SATURDAY_15_30 - 2 * 3_600_000
     world.reachable = False
     async with world.running() as daemon:
-        answer = await daemon.submit(PARIS, category="promotional")
+        answer = await daemon.submit(BOGOTA, category="debt_claim")
         assert answer["state"] == "queued"
         await trio.sleep(3 * 3600)
         world.reachable = True
@@ -80,23 +83,23 @@ async def test_a_message_that_waited_for_its_operator_into_the_night_is_held(
     assert world.operators["movistar"].stats.submits == 0
 
 
-async def test_an_opted_out_person_gets_no_promotion_but_the_legal_notice(
+async def test_an_opted_out_american_gets_no_claim_but_the_legal_notice(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
     async with world.running() as daemon:
-        await daemon.result("optout.add", to="+34600111222", brand="acme", source="web")
-        refused = await daemon.submit("+34600111222", category="promotional")
-        notice = await daemon.submit("+34600111222", category="legal_notice")
+        await daemon.result("optout.add", to=GUAM, brand="acme", source="web")
+        refused = await daemon.submit(GUAM, category="debt_claim")
+        notice = await daemon.submit(GUAM, category="legal_notice")
         listed = await daemon.items("optout.list")
-        await daemon.result("optout.remove", to="+34600111222", brand="acme")
-        again = await daemon.submit("+34600111222", category="promotional")
+        await daemon.result("optout.remove", to=GUAM, brand="acme")
+        again = await daemon.submit(GUAM, category="debt_claim")
         record = await daemon.show(refused["submission_id"])
     assert refused["state"] == "refused"
     assert refused["decision"]["reason"] == "opted_out"
     assert codes(record) == ["A.2", "S.1"]
     assert notice["state"] == "queued"
-    assert [(o["to"], o["brand"], o["source"]) for o in listed] == [("+34600111222", "acme", "web")]
+    assert [(o["to"], o["brand"], o["source"]) for o in listed] == [(GUAM, "acme", "web")]
     assert again["state"] == "queued"
 
 
@@ -104,9 +107,9 @@ async def test_what_cannot_be_sent_before_its_validity_ends_is_refused_at_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     world = World.make(tmp_path)
-    world.clock.offset_ms = SATURDAY_22_30
+    world.clock.offset_ms = SATURDAY_15_30
     async with world.running() as daemon:
-        answer = await daemon.submit(PARIS, category="promotional", valid_for="2h")
+        answer = await daemon.submit(BOGOTA, category="debt_claim", valid_for="2h")
     assert answer["state"] == "refused"
     assert answer["decision"]["reason"] == "expired_before_window"
 

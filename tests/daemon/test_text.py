@@ -9,7 +9,7 @@ import trio
 
 from gateway.daemon.roles import Role
 from gateway.smpp.text import decode_text
-from tests.support.world import PROMOTION, World
+from tests.support.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ PLAIN = "L\u2019av\u00e8s \u2013 avui\u2026"
 def asks_for_substitution(world: World) -> None:
     text = world.config.read_text()
     world.config.write_text(
-        text.replace('senders = ["ACME"]', 'senders = ["ACME"]\nsubstitute = true')
+        text.replace('senders = ["ACME",', 'substitute = true\nsenders = ["ACME",')
     )
 
 
@@ -280,21 +280,24 @@ async def test_a_plan_tells_a_refusal_a_hold_and_a_ref_that_is_known(
     world = World.make(tmp_path)
     asks_for_substitution(world)
     async with world.running() as daemon:
-        await daemon.willing(TO, "+33639980123")
         later = await daemon.result(
-            "plan", to=TO, text=PROMOTION, not_before="2026-11-24T10:00:00Z"
+            "plan", to=TO, text="hola", not_before="2026-11-24T10:00:00Z", category="otp"
         )
         answer = await daemon.submit(TO, text="hola", ref="r1")
         known = await daemon.result("plan", to=TO, text=PLAIN, ref="r1", category="legal_notice")
         night = await daemon.result(
-            "plan", to="+33639980123", text=PROMOTION, not_before="2026-11-22T10:00:00Z"
+            "plan",
+            to="+573000000123",
+            text="pago",
+            not_before="2026-11-22T15:00:00Z",
+            category="debt_claim",
         )
         await daemon.result("optout.add", to=TO)
-        refused = await daemon.result("plan", to=TO, text=PROMOTION)
+        refused = await daemon.result("plan", to=TO, text="hola", category="transactional")
     assert (later["state"], later["due_at"]) == ("held", "2026-11-24T10:00:00Z")
     assert known["known_as"] == answer["submission_id"]
     assert (known["text"], len(known["substituted"])) == ("L'avès - avui...", 3)
-    assert (night["state"], night["decision"]["action"]) == ("held", "hold")  # a Sunday in France
+    assert (night["state"], night["decision"]["action"]) == ("held", "hold")  # a Sunday in Colombia
     assert night["due_at"] == night["decision"]["until"]
     assert (refused["state"], refused["decision"]["reason"]) == ("refused", "opted_out")
 
@@ -306,7 +309,7 @@ async def test_whoever_may_submit_may_plan(tmp_path: Path, autojump_clock: MockC
         answer = await daemon.ask("plan", to=TO, text="hola")
         assert answer["error"]["code"] == "not_permitted"
         daemon.role = Role.SUBMIT
-        plan = await daemon.result("plan", to=TO, text="hola", category="legal_notice")
+        plan = await daemon.result("plan", to=TO, text="hola", category="otp")
         assert plan["state"] == "queued"
         nowhere = await daemon.ask("plan", to="22011", text="hola")
         assert nowhere["error"]["fields"]["field"] == "to"

@@ -93,7 +93,9 @@ def test_a_dry_run_tells_the_same_and_leaves_no_trace(site: Site) -> None:
     assert (plan["operator"], plan["encoding"], plan["segments"]) == ("movistar", "ucs2", 2)
     assert [character["code"] for character in plan["characters"]] == ["U+00ED"]
     assert plan["without_them"]["segments"] == 1
-    page = site.acuse("submit", "--to", NUMBER, "--text", "Son 20 €", "--dry-run")
+    page = site.acuse(
+        *("submit", "--to", NUMBER, "--text", "Son 20 €", "--category", "legal_notice", "--dry-run")
+    )
     assert page.code == 0
     assert "would be" in page.out
     assert "costs 2" in page.out
@@ -356,11 +358,16 @@ def test_an_opt_out_refuses_the_next_message_until_it_is_removed(site: Site) -> 
     assert (removed.code, set(removed.json()) >= {"to", "brand", "removed_at"}) == (0, True)
     error_of(site.acuse("optout", "remove", "--to", them, "--brand", "acme", "--json"), 1)
     again = site.acuse("submit", "--to", them, "--text", "Oferta", "--json")
-    assert again.json()["state"] != "refused"
+    assert again.json()["decision"]["reason"] == "consent_missing"  # what the law asks for next
 
 
 def test_policy_explains_and_lists_without_the_daemon(site: Site) -> None:
-    sunday = {"to": "+33639980012", "now": "2026-11-22T12:00:00Z", "profile": "law"}
+    sunday = {
+        "to": "+33639980012",
+        "now": "2026-11-22T12:00:00Z",
+        "profile": "law",
+        "consent": [{"purpose": "marketing", "method": "double"}],
+    }
     ran = site.acuse("policy", "explain", "--json", stdin=json.dumps(sunday))
     answer = ran.json()
     assert ran.code == 0

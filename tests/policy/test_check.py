@@ -159,7 +159,20 @@ def test_a_pack_nobody_inherits_never_binds(tmp_path: Path) -> None:
 
 
 def test_a_place_without_a_zone_in_the_prefix_table_is_a_warning(tmp_path: Path) -> None:
-    assert told(tmp_path, "\n[areas]\nZZ = 'MD'\n") == []  # Spain's own zones stand in
+    no_zone = "warning : the prefix table has no zone for "
+    assert told(tmp_path, "\n[areas]\nZZ = 'MD'\n") == [f"{no_zone}ZZ"]
+    assert told(tmp_path, "\n[areas]\n\"ES-MD\" = 'MD'\n") == []  # Spain's clock stands in
+    unknown = pack("US-FX", rule("US-FX-QH"))
+    assert told(tmp_path, US=pack("US", rule("US-QH")), US_FX=unknown) == [f"{no_zone}US-FX"]
+
+
+def test_a_rule_inherited_on_two_ways_is_noted_once(tmp_path: Path) -> None:
+    law, house = pack("our-law", rule("OUR-LAW")), pack("our-house", rule("OUR-WIDE", **WIDE))
+    parents = 'parents = ["our-law", "our-house"]'
+    house = house.replace('version = "1"', 'version = "1"\nparents = ["our-law"]', 1)
+    spain, france = (pack(place, head=parents) for place in ("ES", "FR"))
+    found = findings(tmp_path, ES=spain, FR=france, law=law, house=house)
+    assert [finding.rule for finding in found] == ["OUR-WIDE"]
 
 
 WIDE: dict[str, Any] = {"layer": '"house"', "url": ""}

@@ -24,7 +24,7 @@ FULL: dict[str, Any] = {
     "brand": "acme",
     "campaign": "A",
     "from": "ACME",
-    "text": "…",
+    "text": "acme: -20% ce soir. STOP 36111",
     "profile": "seed",
     "location": {
         "country": "US",

@@ -138,6 +138,7 @@ CART, CLAIM = '["cart_reminder"]', '["debt_claim"]'
         (rule(effective="2026-11-21", expires="2026-11-23", days='"mon-fri"'),
          "ES-QH.expires: it is never open between effective and expires"),
         (table("cap", "A-1", kind='"rolling"', most="0", period='"24h"'), "must be a whole number"),
+        (table("cap", "A-1", kind='"rolling"', period='"24h"'), "A-1.most: is missing"),
         (table("cap", "A-1", kind='"weekly"', most="1"), "'weekly' is not known"),
         (table("cap", "A-1", kind='"rolling"', most="3"), "A-1.period: is missing"),
         (table("cap", "A-1", kind='"rolling"', most="3", period='"1 day"'), "no time span"),
@@ -159,7 +160,7 @@ CART, CLAIM = '["cart_reminder"]', '["debt_claim"]'
         (table("registry", "A-1", registry='"robinsson"'), "'robinsson' is not known"),
         (table("registry", "A-1"), "A-1.registry: is missing"),
         (table("registry", "A-1", registry='"rne"', max_age_days="0"), "whole number from 1 on"),
-        (table("sender", "A-1", kinds='["alphanumeric"]'), "give it, or forbidden = true"),
+        (table("sender", "A-1", kinds='["alphanumeric"]'), "give it, forbidden = true, or advice"),
         (table("sender", "A-1", kinds='["alphanumeric"]', registered='"Spain"'), "is no country"),
         (table("sender", "A-1", kinds='["alphanumeric"]', registered='"XX"'),
          "A-1.registered: 'XX' is no country code"),
@@ -183,6 +184,12 @@ def test_a_rule_that_cannot_mean_what_it_says_is_refused(
 ) -> None:
     found = problems(tmp_path, ES=pack("ES", text))
     assert any(says in problem.message for problem in found), [p.message for p in found]
+
+
+def test_a_rule_for_a_few_days_may_open_on_one_of_them(tmp_path: Path) -> None:
+    short = rule(effective="2026-11-21", expires="2026-11-24", days='"mon-fri"')
+    book = load_rulebook([write_packs(tmp_path, ES=pack("ES", short))])
+    assert ask(book, "+34910000000", "2026-11-21T12:00:00Z").until_text() == "2026-11-23T07:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -215,6 +222,7 @@ def test_a_waiver_may_stand_in_a_file_of_its_own_and_name_another_files_rule(
     book = load_rulebook([write_packs(tmp_path, ES=pack("ES", rule()), ES_own=own)])
     decision = ask(book, "+34910000000", "2026-11-24T03:00:00Z")
     assert (decision.action, decision.waivers) == ("release", ("ES-W",))
+    assert decision.as_entry()["waivers"] == ["ES-W"]
 
 
 def test_a_pack_named_by_a_word_rules_where_another_inherits_it(tmp_path: Path) -> None:

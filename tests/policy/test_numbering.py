@@ -40,6 +40,7 @@ def test_the_one_of_old_mexican_mobile_numbers_is_taken_away(book: Rulebook) -> 
         ("  ", "there is no number"),
         ("+", "consists of + and digits"),
         ("600111222", "does not begin with +"),
+        ("22011", "5 digits are a short code"),
         ("0034600111222", "does not begin with +"),
         ("+34600ABC222", "consists of + and digits"),
         ("+34600111222x1", "consists of + and digits"),

@@ -58,10 +58,12 @@ tax_id = "B00000000"
 [brands.acme]
 legal_name = "ACME Ejemplo SA"
 tax_id = "A00000000"
-senders = ["ACME"]
+senders = ["ACME", "+34600555000", "+34600111942"]
 opt_out_url = "https://acme.example/b"
 [senders.ACME]
 registered_in = ["ES"]
+[senders."+34600555000"]
+[senders."+34600111942"]
 {operators}
 {routes}
 """
