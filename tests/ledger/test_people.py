@@ -114,9 +114,9 @@ def test_a_batch_that_is_undone_leaves_permissions_as_they_were(tmp_path: Path) 
 def test_dead_members_are_swept_in_pieces_and_the_current_ones_stay(tmp_path: Path) -> None:
     store = opened(tmp_path)
     old, new = snapshot(store, "dead"), snapshot(store, "current")
+    members = [sha256(b"%d" % n).digest()[:16] for n in range(250)]
     for row in (old, new):
         store.put_new(row)
-        members = [sha256(b"%d" % n).digest()[:16] for n in range(250)]
         assert store.people.enlist(row.id, members) == 250
         assert store.people.enlist(row.id, members) == 0
     store.people.make_current(new)
