@@ -260,7 +260,7 @@ def _prove(stage: Stage, client: Client, narrator: Narrator, shown: list[dict[st
     bad = stage.run("verify", str(spoiled), "--policy", str(stage.policy))
     spoiled.unlink()
     narrator.line("the same with one byte of the text changed:")
-    narrator.line(f"acuse verify: {bad.said['verdict']} ({bad.said['reason']})")
+    narrator.line(f"{bad.said['verdict']}: {bad.said['reason']}")
     return good.exit_code == _UNANCHORED and bad.exit_code == _INVALID
 
 

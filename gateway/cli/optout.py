@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("to", "brand", "source", "at")
 _MONTH_DAYS = 30
+COLUMNS = ("to", "brand", "source", "at")
 
 optout = group(root, "optout", "Keep the list of recipients who must not be written to.")
 

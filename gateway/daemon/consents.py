@@ -265,13 +265,12 @@ class Consents:
         """What the person consented to of that brand, withdrawn consents with their date."""
         return tuple(
             Consent(
-                purpose=_PURPOSE[row.purpose],
-                method=_METHOD[row.method],
-                granted_at=to_datetime(row.granted_ms),
-                withdrawn_at=None if row.withdrawn_ms is None else to_datetime(row.withdrawn_ms),
+                _PURPOSE[purpose],
+                _METHOD[method],
+                to_datetime(granted_ms),
+                None if withdrawn_ms is None else to_datetime(withdrawn_ms),
             )
-            for row in self._store.people.consents(person)
-            if row.brand == brand
+            for purpose, method, granted_ms, withdrawn_ms in self._store.people.given(person, brand)
         )
 
     def person(self, number: str) -> bytes:

@@ -52,6 +52,7 @@ class Judging:
         self._parties = parties
         self._close_guard_s = close_guard_s
         self._consents = consents
+        self._snapshots: tuple[tuple[SnapshotRow, ...], tuple[Listing, ...]] = (), ()
         #: What the rules ask of a category: whether consent matters, and which registries do.
         self._asks: dict[str, tuple[bool, frozenset[str]]] = {
             category: _asked(book, category) for category in CATEGORIES
@@ -112,10 +113,10 @@ class Judging:
         return Facts(
             opted_out=self._opted_out(work),
             location=_location(work),
+            instructed_at=self._instructed_at(work),
             consents=self._consents.of(row.person, row.brand) if consent_matters else (),
             registries=_listings(listings),
-            snapshots=_listings(people.snapshots().values()),
-            instructed_at=self._instructed_at(work),
+            snapshots=self._known_snapshots() if registries else None,
         )
 
     def _instructed_at(self, work: Work) -> datetime | None:
@@ -124,6 +125,13 @@ class Judging:
             return None
         at_ms = self._store.instructed_ms(work.row.person, work.row.brand)
         return None if at_ms is None else to_datetime(at_ms)
+
+    def _known_snapshots(self) -> tuple[Listing, ...]:
+        """The snapshots there are; made anew only when one takes another's place."""
+        rows = tuple(self._store.people.snapshots().values())
+        if rows != self._snapshots[0]:
+            self._snapshots = rows, _listings(rows)
+        return self._snapshots[1]
 
     def _opted_out(self, work: Work) -> OptedOut:
         brands = self._store.people.opted_out(work.row.person)

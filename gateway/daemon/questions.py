@@ -109,10 +109,10 @@ class Questions:
         self._planner = planner
         self._records = records
         self._lists: dict[str, Callable[[Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
-            "optout.due": records.due,
             "messages.list": records.messages,
             "receipts.list": partial(_receipts, records),
             "optout.list": permits.optouts,
+            "optout.due": records.due,
             "optout.export": permits.export_optouts,
             "consent.list": permits.consents,
             "consent.export": permits.export_consents,

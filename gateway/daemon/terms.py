@@ -52,8 +52,8 @@ def check_grant(
     if method == "double" and not source:
         raise DataError(
             "source: a confirmed consent needs one",
-            hint="say where it was confirmed; to have it confirmed here, ask with `acuse consent"
-            " request` and answer with `acuse consent confirm`",
+            hint="say where it was confirmed; what was asked here is confirmed with"
+            " `acuse consent confirm`",
             field="source",
         )
     for field, value, most in (("text", text, TEXT_MOST), ("source", source, SOURCE_MOST)):

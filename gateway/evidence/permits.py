@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
     from gateway.ledger.reader import Reader
 
-#: Chunks of lists whose keys are kept open, for exports go through them in the order of persons.
-_CHUNKS_OPEN: Final = 16_384
+#: Chunks of lists that are kept open; one may have a thousand sources of its own.
+_CHUNKS_OPEN: Final = 1024
 _EVIDENCE: Final[tuple[str, ...]] = ("locale", "url", "form_id")
 
 

@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 
 _Kept = TypeVar("_Kept", OptoutRow, ConsentRow, ConsentRequestRow)
 
+#: The brands a person opted out of, alone or in a list.
+LEFT = (
+    "SELECT brand FROM optouts WHERE person=?1"
+    " UNION ALL SELECT brand FROM suppressions WHERE person=?1"
+)
+#: What decides of the consents of a person to a brand.
+GIVEN = (
+    "SELECT purpose, method, granted_ms, withdrawn_ms FROM consents"
+    " WHERE person=? AND brand=? ORDER BY id"
+)
 #: Persons whose permission changed in one batch that are remembered one by one.
 _TOUCHED_MOST = 100_000
 
@@ -111,6 +121,12 @@ class People(RowReader):
 
     def opted_out(self, person: bytes) -> set[str]:
         """The brands a person wants nothing of; "" stands for all brands."""
+        if not (self._any[OptoutRow] or self._any[Suppression]):
+            return set()
+        if not (self._fresh or self._gone or self._suppressed or self._released):
+            # Asked for every message: one search, where nothing of it is in the open batch.
+            with storage_errors(self.path):
+                return {brand for (brand,) in self._connection.execute(LEFT, (person,))}
         return {row.brand for row in self.optouts(person)} | {
             row.brand for row in self.suppressions(person)
         }
@@ -142,6 +158,19 @@ class People(RowReader):
     def consents(self, person: bytes) -> list[ConsentRow]:
         """Every consent a person gave, to whatever brand, withdrawn ones too, oldest first."""
         return self._of(ConsentRow, person)
+
+    def given(self, person: bytes, brand: str) -> list[tuple[str, str, int, int | None]]:
+        """Purpose, method, `granted_ms` and `withdrawn_ms` of each consent to a brand."""
+        if not self._any[ConsentRow]:
+            return []
+        if self._fresh or self._altered:
+            return [
+                (row.purpose, row.method, row.granted_ms, row.withdrawn_ms)
+                for row in self.consents(person)
+                if row.brand == brand
+            ]
+        with storage_errors(self.path):  # asked for every promotion: only what decides
+            return self._connection.execute(GIVEN, (person, brand)).fetchall()
 
     def requests(self, person: bytes) -> list[ConsentRequestRow]:
         """The requests to a person that are neither answered nor taken back, oldest first."""

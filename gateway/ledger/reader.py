@@ -281,6 +281,8 @@ class Reader:
             "SELECT i.brand, i.at_ms, s.submission_id, s.key, s.month, s.request FROM instructed i"
             " JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
             " AND (:brand IS NULL OR i.brand=:brand) AND NOT EXISTS (SELECT 1 FROM optouts o"
+            " WHERE o.person=i.person AND o.brand IN ('', i.brand))"
+            " AND NOT EXISTS (SELECT 1 FROM suppressions o"
             " WHERE o.person=i.person AND o.brand IN ('', i.brand)) ORDER BY i.at_ms LIMIT :limit",
             {"before": before_ms, "brand": brand, "limit": limit},
         )

@@ -92,6 +92,12 @@ _TABLES = (
         added_ms INTEGER NOT NULL, source TEXT NOT NULL, seq INTEGER NOT NULL,
         month TEXT NOT NULL, key BLOB, number BLOB) STRICT""",
     "CREATE UNIQUE INDEX optouts_by_person ON optouts (person, brand)",
+    # When a brand last told a person how to opt out, and the submission that did: one row for each
+    # pair, so the table grows with people and not with messages.
+    """CREATE TABLE instructed (
+        person BLOB NOT NULL, brand TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        submission INTEGER NOT NULL, PRIMARY KEY (person, brand)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX instructed_by_time ON instructed (at_ms)",
     # What persons allow. A list of many is taken chunk by chunk: the chunk's row has the key, the
     # commitments and what they have in common, so that ten million opt-outs stay slim.
     """CREATE TABLE consents (
@@ -123,12 +129,6 @@ _TABLES = (
         imported_ms INTEGER, seq INTEGER) STRICT""",
     """CREATE TABLE listed (snapshot INTEGER NOT NULL, person BLOB NOT NULL,
         PRIMARY KEY (snapshot, person)) STRICT, WITHOUT ROWID""",
-    # When a brand last told a person how to opt out, and the submission that did: one row for each
-    # pair, so the table grows with people and not with messages.
-    """CREATE TABLE instructed (
-        person BLOB NOT NULL, brand TEXT NOT NULL, at_ms INTEGER NOT NULL,
-        submission INTEGER NOT NULL, PRIMARY KEY (person, brand)) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX instructed_by_time ON instructed (at_ms)",
 )
 
 

@@ -16,7 +16,10 @@ import pytest
 
 from gateway.cli.ledgerfile import check_ledger
 from gateway.cli.verify import Trust
-from gateway.evidence.records import LEDGER_FILE
+from gateway.evidence.permits import PersonRecords
+from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE
+from gateway.evidence.vault import Vault
+from gateway.ledger.reader import Reader
 from gateway.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, migrations
 from gateway.ledger.store import Store
 from gateway.sim.operator import Operator
@@ -44,6 +47,7 @@ MESSAGES: Final = {
     "twice": ("+34600111941", "Su clave es 1234"),
 }
 OPTED_OUT: Final = "+34600111244"
+IMPORTED: Final = ("+34600111250", "+34600111251", "+34600111252")
 
 
 @dataclass
@@ -78,6 +82,7 @@ class Scene:
     async def play(self, daemon: Daemon) -> None:
         """Submit, wait for the end of each, sign the log, take a proof."""
         await daemon.result("optout.add", to=OPTED_OUT)
+        await self.permit(daemon)
         for ref, (to, text) in MESSAGES.items():
             answer = await daemon.submit(to, ref=ref, text=text)
             self._acknowledge(ref, answer)
@@ -94,6 +99,34 @@ class Scene:
         await daemon.result("ledger.checkpoint")
         found = await daemon.result("bundle", submission_id=self.acknowledged["failing"])
         self.bundle, self.vkey = found["bundle"], (await daemon.result("ledger.head"))["vkey"]
+
+    async def permit(self, daemon: Daemon) -> None:
+        """Say what persons allow, alone and in lists; all of it may be said again."""
+        given = {"brand": "acme", "purpose": "cart", "method": "single"}
+        await daemon.result("consent.grant", to=IMPORTED[0], at="2026-11-20T10:00:00Z", **given)
+        rows = [{"to": number, "brand": "acme"} for number in IMPORTED]
+        await daemon.result("optout.import", rows=rows)
+        at = {"at": "2026-11-20T10:00:00Z"}
+        await daemon.result("consent.import", rows=[row | given | at for row in rows[1:]])
+        begun = await daemon.result("registry.begin", name="rne", as_of="2026-11-20T00:00:00Z")
+        await daemon.result("registry.add", snapshot=begun["snapshot"], rows=rows)
+        await daemon.result("registry.finish", snapshot=begun["snapshot"], sha256="ab" * 32)
+        while (await daemon.result("registry.sweep"))["more"]:
+            pass
+
+    def _assert_permissions_are_whole(self) -> None:
+        """Each is there once, whatever was cut off and said again, and each can be proven."""
+        data = self.world.directory / "data"
+        with closing(Reader(data / LEDGER_FILE)) as reader:
+            records = PersonRecords(reader, Vault(data / KEYS_DIRECTORY))
+            assert len(list(records.optouts({}))) == 1 + len(IMPORTED)
+            assert len(list(records.consents({}))) == len(IMPORTED)
+            assert [row["members"] for row in records.registries({})] == [len(IMPORTED)]
+            for number in IMPORTED:
+                left = records.optout({"to": number})["opted_out"]
+                given = records.consent({"to": number})["consents"]
+                assert [each["proof"]["disclose"] != {} for each in left] == [True]
+                assert [each["proofs"][0]["disclose"] != {} for each in given] == [True]
 
     def _acknowledge(self, ref: str, answer: dict[str, Any]) -> None:
         assert self.acknowledged.setdefault(ref, answer["submission_id"]) == answer["submission_id"]
@@ -119,6 +152,7 @@ class Scene:
         )
         assert not told - Counter((each.message_id, each.state) for each in stored.receipts)
         assert operator.report()["receipts_waiting"] == 0
+        self._assert_permissions_are_whole()
         report = check_ledger(data / LEDGER_FILE, None, Trust(None, None, None))
         assert report.verdict == "UNANCHORED", f"{report.reason}: {_course(stored, report.reason)}"
         assert broken_checks(report.as_json()) == {"policy", "timestamp"}
@@ -150,7 +184,7 @@ async def test_the_history_that_is_cut_passes_every_kind_of_write(
     assert cut.passed.count("commit") > 12
     events = [entry["ev"] for entry in Stored.read(tmp_path / "whole" / "data").entries]
     assert set(events) >= {
-        *("x.Genesis", "x.Boot", "x.OptOut", "A.1", "A.2", "F.1", "E.1", "E.2", "S.1"),
+        *("x.Genesis", "x.Boot", "x.OptOut", "x.Consent", "A.1", "A.2", "F.1", "E.1", "E.2", "S.1"),
         *("x.Attempt", "x.Cancelled", "x.CarrierReport", "x.Duplicate", "x.Orphan"),
     }
 

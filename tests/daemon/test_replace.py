@@ -256,7 +256,7 @@ async def test_an_optout_refuses_the_replacement_and_not_what_was_sent(
 ) -> None:
     world, script = world_of(tmp_path, 0)
     async with world.running() as daemon:
-        old = await taken(daemon, category="promotional")
+        old = await taken(daemon, category="transactional")
         await daemon.result("optout.add", to=TO)
         answer = await daemon.result("messages.replace", submission_id=old, text="hola")
         record = await daemon.show(old)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from gateway.ledger.people import GIVEN, LEFT
 from gateway.ledger.rows import ConsentRow, OptoutRow, SnapshotRow, Suppression
 from gateway.ledger.schema import WAITING
 from gateway.ledger.store import Store
@@ -90,7 +91,10 @@ def test_a_withdrawal_counts_before_it_is_written(tmp_path: Path) -> None:
     row.withdrawn_ms = T + 1
     store.put(row)
     assert [each.withdrawn_ms for each in store.people.consents(ANNA)] == [T + 1]
+    assert store.people.given(ANNA, "acme") == [("cart", "double", T, T + 1)]
     commit(store)
+    assert store.people.given(ANNA, "acme") == [("cart", "double", T, T + 1)]
+    assert store.people.given(ANNA, "other") == store.people.given(BERTA, "acme") == []
     assert [each.withdrawn_ms for each in store.people.consents(ANNA)] == [T + 1]
     assert store.people.consents(BERTA) == []
 
@@ -134,19 +138,20 @@ def test_dead_members_are_swept_in_pieces_and_the_current_ones_stay(tmp_path: Pa
 
 def test_what_the_writer_asks_of_a_person_is_one_search_in_an_index(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    plans = {
-        table: store._connection.execute(
-            f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {where}"
-        ).fetchall()
-        for table, where in (
-            ("suppressions", "person=x'00'"),
-            ("optouts", "person=x'00' ORDER BY id"),
-            ("consents", "person=x'00' ORDER BY id"),
-            ("consent_requests", "person=x'00' AND closed_ms IS NULL ORDER BY id"),
-            ("listed", "snapshot=1 AND person=x'00'"),
-            ("submissions", f"person=x'00' AND {WAITING}"),
-        )
-    }
-    for table, plan in plans.items():
+    explain = store._connection.execute
+    for table, where in (
+        ("suppressions", "person=x'00'"),
+        ("optouts", "person=x'00' ORDER BY id"),
+        ("consents", "person=x'00' ORDER BY id"),
+        ("consent_requests", "person=x'00' AND closed_ms IS NULL ORDER BY id"),
+        ("listed", "snapshot=1 AND person=x'00'"),
+        ("submissions", f"person=x'00' AND {WAITING}"),
+    ):
+        plan = explain(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {where}").fetchall()
         assert "SEARCH" in plan[0][3], table
         assert "SCAN" not in str(plan), table
+    assert "SEARCH" in explain(f"EXPLAIN QUERY PLAN {GIVEN}", (ANNA, "acme")).fetchall()[0][3]
+    plan = explain(f"EXPLAIN QUERY PLAN {LEFT}", (ANNA,)).fetchall()
+    assert [row[3].split()[0] for row in plan if "UNION" not in row[3]] == [
+        *("COMPOUND", "LEFT-MOST", "SEARCH", "SEARCH"),
+    ]
