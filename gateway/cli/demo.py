@@ -8,26 +8,23 @@ the bundle verify, and the bundle with one byte changed does not.
 from __future__ import annotations
 
 import tempfile
+import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gateway.cli.client import Client
-from gateway.cli.demostage import Stage, acuse_command
+from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
-from gateway.clock import to_seconds_text
 from gateway.errors import StorageError, TryAgain
 
-#: Fictitious numbers; it is always night for a claim in one of these places: Guam, New York, Chile,
-#: and Ireland, which has no law on file, so that the house's hours count.
-_NIGHT = ("+16715550123", "+12125550123", "+56900000000", "+353850000000")
+#: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
+_NIGHT = ("+167155501", "+336399811", "+121255501")
+_PROMOTION = "ACME Demo SA: -20 % hasta el domingo. Baja: https://acme.example/b"
 _OPTED_OUT = "+34600111333"
-#: Whoever has a number that ends so answers STOP (`acuse simulate --help`), to a code that hears.
-_STOPS = "+34600111960"
-_HEARS = "5757"
 _PATIENCE_S = 40.0
 _POLL_S = 0.1
 
@@ -42,7 +39,7 @@ class Case:
     text: str = "Su factura 2026/117 vence el 30 de noviembre."
     category: str = "legal_notice"
     means: str = ""
-    later: bool = False
+    first: str = ""  # the state in which it must have been taken; "" = any
 
 
 def _cases(night: str) -> list[Case]:
@@ -70,40 +67,38 @@ def _cases(night: str) -> list[Case]:
         Case("unknown", "+34600111930", "unknown", means="no answer: not sent again by itself"),
         Case(
             "held",
-            night,
+            f"{night}23",
             "held",
-            text="Acme: su factura 2026/117 está impagada. Su contacto: acme.example/pago",
-            category="debt_claim",
+            text=_PROMOTION,
+            category="promotional",
             means="quiet hours at the recipient's place",
+            first="held",
         ),
         Case(
             "refused",
             _OPTED_OUT,
             "refused",
-            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            text=_PROMOTION,
             category="promotional",
             means="the person opted out",
+            first="refused",
         ),
         Case(
             "stopped",
-            _STOPS,
+            f"{night[:-1]}{REPLIES_STOP}",
             "refused",
-            text="Acme: -20 % hasta el domingo. Baja: acme.example/b",
+            text=_PROMOTION,
             category="promotional",
-            means="held; then they wrote STOP",
-            later=True,
+            means="was held; then the person wrote STOP",
+            first="held",
+        ),
+        Case(
+            "answered",
+            f"{night[:-1]}{REPLIES_STOP}",
+            "delivered",
+            means="a notice may come at night",
         ),
     ]
-
-
-#: What recipients of promotions agreed to.
-_CONSENT = {
-    "brand": "acme",
-    "purpose": "marketing",
-    "method": "double",
-    "text": "Quiero recibir ofertas de Acme por SMS",
-    "source": "demo",
-}
 
 
 def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
@@ -180,8 +175,13 @@ def _make_place(directory: Path | None) -> Path:
 
 
 def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
+    night, citations = _at_night()
+    cases = _cases(night)
+    for case in cases:
+        if case.category == "promotional":  # all of them agreed once; one of them left again
+            agreed = {"brand": "acme", "purpose": "marketing", "method": "double"}
+            client.call("consent.grant", {"to": case.to, "source": "web form", **agreed})
     client.call("optout.add", {"to": _OPTED_OUT, "source": "STOP"})
-    cases = _cases(_at_night())
     narrator.step("messages", f"{len(cases)} submitted; each answer came after its fsync")
     taken = []
     for case in cases:
@@ -192,22 +192,20 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
             "category": case.category,
             "text": case.text,
         }
-        if case.category == "promotional":
-            client.call("consent.grant", {**_CONSENT, "to": case.to})
-        if case.later:
-            request["not_before"] = to_seconds_text(round((time.time() + 3600) * 1000))
-        taken.append((case, client.call("submit", request)))
-    # Something they can answer: STOP comes back, is confirmed once, and refuses what is held.
-    notice = {"to": _STOPS, "from": _HEARS, "brand": "acme", "category": "legal_notice"}
-    client.call("submit", {**notice, "text": "Su contrato se renueva el 1 de enero."})
+        answer = client.call("submit", request)
+        right = answer["state"] == (case.first or answer["state"])
+        taken.append((case if right else replace(case, state=case.first), answer))
     shown = []
     for case, answer in taken:
         record = _await_state(client, answer["submission_id"], case.state)
         means = case.means
         if record["state"] == "held":
             until = record["decision"]["until"]
-            means = f"until {until}, {', '.join(record['decision']['rules'])}"
+            means = f"until {until}"
         narrator.message(case, record["state"], means)
+        if record["state"] == "held":
+            for rule in record["decision"]["rules"]:
+                narrator.cite(rule, citations[rule])
         shown.append(
             {
                 "submission_id": answer["submission_id"],
@@ -219,21 +217,20 @@ def _send_messages(client: Client, narrator: Narrator) -> list[dict[str, str]]:
     return shown
 
 
-def _at_night() -> str:
-    """One of the numbers in whose place a promotion is in quiet hours now."""
+def _at_night() -> tuple[str, dict[str, str]]:
+    """One of the places where a promotion is in quiet hours now, and what each rule rests on."""
     from datetime import UTC, datetime
 
-    from gateway.policy.calendar import use_pinned_zones
     from gateway.policy.decide import Facts, Message, decide
     from gateway.policy.loader import load_rulebook
 
-    use_pinned_zones()
     book = load_rulebook(profile="law")
-    now = datetime.now(UTC)
-    for number in _NIGHT:
-        if decide(book, Message(to=number, category="debt_claim"), Facts(), now).action == "hold":
-            return number
-    return _NIGHT[0]
+    cites = {rule.id: rule.cite for pack in book.packs.values() for rule in pack.rules.every()}
+    now, checks = datetime.now(UTC), frozenset({"windows"})
+    for place in _NIGHT:
+        if decide(book, Message(f"{place}23"), Facts(), now, checks).action == "hold":
+            return place, cites
+    return _NIGHT[0], cites
 
 
 def _await_state(client: Client, submission_id: str, state: str) -> dict[str, Any]:
@@ -263,7 +260,7 @@ def _prove(stage: Stage, client: Client, narrator: Narrator, shown: list[dict[st
     bad = stage.run("verify", str(spoiled), "--policy", str(stage.policy))
     spoiled.unlink()
     narrator.line("the same with one byte of the text changed:")
-    narrator.line(f"acuse verify: {bad.said['verdict']} ({bad.said['reason']})")
+    narrator.line(f"{bad.said['verdict']}: {bad.said['reason']}")
     return good.exit_code == _UNANCHORED and bad.exit_code == _INVALID
 
 
@@ -301,6 +298,11 @@ class Narrator:
         self._say(
             f"     {case.name:<11} {case.to:<13} {coloured_cell(f'{state:<11}')} {means}{right}"
         )
+
+    def cite(self, rule: str, source: str) -> None:
+        """Why: a rule and what it rests on."""
+        for line in textwrap.wrap(f"{rule}: {source}", 68):
+            self._say(f"{'':<11} {line}")
 
     def ending(self, stage: Stage, *, ok: bool, keep: bool) -> None:
         """What there is to look at now, and the commands for it."""

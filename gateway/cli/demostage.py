@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _START_S = 20.0
 _STOP_S = 20.0
 _OPERATORS = {"movistar": 1, "orange": 2}
+#: Whose number ends so answers every message with STOP.
+REPLIES_STOP = "160"
 _CONFIG = """\
 [gateway]
 name = "sms.demo.example"
@@ -37,14 +39,11 @@ tax_id = "B00000000"
 legal_name = "ACME Demo SA"
 tax_id = "A00000000"
 address = "Calle Ficticia 1, 28000 Madrid"
-contact = "info@acme.example"
-senders = ["ACME", "5757"]
+opt_out_url = "https://acme.example/b"
+senders = ["ACME"]
 
 [senders.ACME]
 registered_in = ["ES"]
-
-[senders.5757]
-kind = "short_code"
 {operators}
 [[routes]]
 to = ["+33"]
@@ -122,7 +121,10 @@ class Stage:
     def start(self) -> None:
         """Start the operators, write the configuration, start the daemon."""
         for name, seed in _OPERATORS.items():
-            operator = self._spawn("simulate", "--port", "0", "--json", "--seed", str(seed))
+            operator = self._spawn(
+                *("simulate", "--port", "0", "--json", "--seed", str(seed)),
+                *("--behaviour", f"replies-stop@{REPLIES_STOP}"),
+            )
             assert operator.stdout is not None
             self._ports[name] = int(json.loads(operator.stdout.readline())["port"])
         operators = "".join(

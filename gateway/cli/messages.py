@@ -15,6 +15,7 @@ from gateway.cli.output import (
     coloured_cell,
     field,
     instant,
+    plain,
     print_json,
 )
 from gateway.cli.record import print_record
@@ -22,9 +23,17 @@ from gateway.cli.root import root
 from gateway.cli.source import records
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.cli.command import Run
 
 messages = group(root, "messages", "List, show, withdraw and resolve messages.")
+
+
+def _rules(message: Mapping[str, object]) -> str:
+    rules = message.get("rules")
+    return ", ".join(map(plain, rules)) if isinstance(rules, list) else ""
+
 
 COLUMNS = (
     Column("submission_id", field("submission_id")),
@@ -35,6 +44,7 @@ COLUMNS = (
     ),
     Column("due (UTC)", instant("due_at"), shorter=SHORTER_TIMES, brief="UTC", may_go=True),
     Column("reason", field("reason"), may_go=True),
+    Column("rules", _rules, may_go=True),
     Column("brand", field("brand"), may_go=True),
     Column("ref", field("ref"), may_go=True),
 )

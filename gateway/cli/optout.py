@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.command import Run
 
+COLUMNS = ("to", "brand", "source", "at")
 _MONTH_DAYS = 30
 COLUMNS = ("to", "brand", "source", "at")
 

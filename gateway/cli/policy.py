@@ -125,6 +125,7 @@ def _book(settings: Settings | None) -> Rulebook:
         (shipped_packs(), *settings.policy.packs),
         cast("Profile", settings.gateway.profile),
         overlays=settings.policy.overlays,
+        added_holidays=settings.policy.added_holidays,
     )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
 
 #: Lines the screen needs besides its operators, the prompt after it included.
-_OTHER_LINES = 18
+_OTHER_LINES = 19
 _LABEL = 11
 
 
@@ -61,6 +61,12 @@ def print_status(shown: Mapping[str, Any]) -> None:
     ]
     if waiting:
         _line("due (UTC)", ", ".join(waiting))
+    held = [
+        f"{plain(each.get('reason'))} {count(each.get('count'))}"
+        for each in shown.get("held") or []
+    ]
+    if held:
+        _line("held for", _cut(", ".join(held)))
     click.echo()
     _pairs("since start", shown.get("totals") or {})
     click.echo()

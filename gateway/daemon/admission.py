@@ -136,7 +136,7 @@ class Admission:
         row = work.row
         row.encoding, row.parts = encoded.encoding, len(encoded.parts)
         self._insert(work)
-        row.reason = decision.reason
+        work.decided(decision)
         if decision.action == "refuse":
             self.refused += 1
             self.refuse(work, decision, now_ms)
@@ -149,8 +149,7 @@ class Admission:
             body["replaces"] = original.id
         self._sealer.event(work, "A.1", now_ms, body, self._content(work))
         if decision.action == "hold" and decision.until is not None:
-            row.state = State.HELD
-            row.due_ms = round(decision.until.timestamp() * 1000)
+            work.hold(decision, round(decision.until.timestamp() * 1000))
             log.debug("policy.held", submission_id=work.id, until=decision.until_text())
         elif planned_ms > now_ms and original is None:
             row.state = State.HELD
@@ -159,7 +158,7 @@ class Admission:
 
     def refuse(self, work: Work, decision: Decision, now_ms: int) -> None:
         """Policy says no, at admission or later: A.2, and the seal that closes it."""
-        work.row.reason = decision.reason
+        work.decided(decision)
         log.info(
             "policy.refused",
             submission_id=work.id,

@@ -30,20 +30,23 @@ if TYPE_CHECKING:
     from gateway.daemon.replacements import Replacements
     from gateway.daemon.routing import Routing
     from gateway.daemon.sealer import Sealer
+    from gateway.daemon.waiting import Waiting
     from gateway.daemon.work import Work, WorkSet
     from gateway.ledger.rows import SegmentRow
     from gateway.ledger.store import Store
     from gateway.policy.decide import Decision
     from gateway.smpp.session import Session
 
+log = structlog.get_logger()
+
 #: Segments kept in memory at most, and how many are left when the next page is read.
 _READY_MOST = 16_384
 _READY_LOW = 4096
-log = structlog.get_logger()
-
 #: Segments of one message leave together; a later one than this is judged anew.
 _ONE_BREATH_MS = 60_000
-#: Submissions brought into memory in one batch; more would hold up the answers of that batch.
+#: The wall clock may be set, or the machine sleep: it is looked at again after so long.
+_LOOK_S = 60.0
+#: Submissions brought into memory in one batch; more would hold up its answers.
 _PAGE = 256
 
 
@@ -60,7 +63,9 @@ class Dispatcher:
         routing: Routing,
         replacements: Replacements,
         capping: Capping,
+        waiting: Waiting,
     ) -> None:
+        self._waiting = waiting
         self._store = store
         self._works = works
         self._sealer = sealer
@@ -93,12 +98,12 @@ class Dispatcher:
             # What is urgent does not wait in the file; that it is loaded again later does no harm,
             # for a segment leaves only while it is pending.
             jumps = work.request.priority > 0 and self._ready < 2 * _READY_MOST
-            if self._backlog or self._ready >= _READY_MOST:
+            if not self._backlog and self._ready < _READY_MOST:
+                self._cursor = work.row.id
+            else:
                 self._backlog = True  # it waits in the file, behind the others
                 if not jumps:
                     return
-            else:
-                self._cursor = work.row.id
         self._push(work)
 
     def requeue(self, work: Work, segment: SegmentRow, due_s: float | None = None) -> None:
@@ -109,9 +114,8 @@ class Dispatcher:
 
     def settled(self, work: Work) -> None:
         """An attempt of *work* ended: if nothing of it is to follow, its person's next one may."""
-        if work.row.closed_ms is None and not work.all_answered():
-            return
-        self._hand_over(work)
+        if work.row.closed_ms is not None or work.all_answered():
+            self._hand_over(work)
 
     def resume(self, work: Work) -> None:
         """After a restart: what is left of a submission that was begun goes out."""
@@ -158,6 +162,7 @@ class Dispatcher:
         self._expire_waiting(now_ms)
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
+        self._next_held_ms = min(self._next_held_ms, self._waiting.judge_anew(now_ms))
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
@@ -186,7 +191,7 @@ class Dispatcher:
                 self._expire(work, now_ms)
 
     def _release_held(self, now_ms: int) -> None:
-        page = self._store.open_ids(State.HELD, due_ms=now_ms, limit=_PAGE)
+        page = self._waiting.releases.page(now_ms, _PAGE)
         for row_id in page:
             work = self._works.usable(row_id)
             if work is None:
@@ -194,22 +199,15 @@ class Dispatcher:
             row = work.row
             if row.state is not State.HELD or row.due_ms > now_ms or self._expire(work, now_ms):
                 continue
-            decision = self._admission.decide(work, now_ms)
-            if decision.action == "refuse":
-                self._refuse(work, decision, now_ms)
-            elif decision.action == "hold" and decision.until is not None:
-                row.due_ms = round(decision.until.timestamp() * 1000)
-                row.reason = decision.reason
-                self._store.put(row)
-            else:
-                row.state, row.due_ms, row.reason = State.QUEUED, 0, None
+            decision = self._judged(work, now_ms)
+            if decision is not None:
+                row.state, row.due_ms = State.QUEUED, 0
+                work.decided(decision)
                 body = {"decision": decision.as_entry()}
                 self._sealer.event(work, "x.Released", now_ms, body)
                 self._store.put(row)
                 self._push(work)
-        # The file shows this batch's changes only after its commit: look again in the next one.
-        due = self._store.next_due_ms(State.HELD) if not page else now_ms
-        self._next_held_ms = math.inf if due is None else due
+        self._next_held_ms = self._waiting.releases.next_ms(now_ms)
 
     def dispatch(self, now_ms: int, now_s: float) -> None:
         """Mark what may leave now as `sending`; `transmit` puts it on the wire after the commit."""
@@ -297,17 +295,20 @@ class Dispatcher:
         stands = work.permission_changes == self._store.people.changes
         if stands and now_ms < work.released_until_ms and self._capping.unchanged(work, now_ms):
             return True  # nobody opted out, the same hours are open, caps count the same
+        return self._judged(work, now_ms) is not None
+
+    def _judged(self, work: Work, now_ms: int) -> Decision | None:
+        """What lets *work* go now; None where it is refused, or held."""
         decision = self._admission.decide(work, now_ms)
         if decision.action == "refuse":
             self._refuse(work, decision, now_ms)
-            return False
+            return None
         if decision.action == "hold" and decision.until is not None:
-            row.state, row.reason = State.HELD, decision.reason
-            row.due_ms = round(decision.until.timestamp() * 1000)
-            self._store.put(row)
-            self._next_held_ms = min(self._next_held_ms, row.due_ms)
-            return False
-        return True
+            work.hold(decision, round(decision.until.timestamp() * 1000))
+            self._store.put(work.row)
+            self._next_held_ms = min(self._next_held_ms, work.row.due_ms)
+            return None
+        return decision
 
     def _may_go_on(self, work: Work, segment: SegmentRow, now_ms: int, now_s: float) -> bool:
         """Whether the rest of a begun message may follow. Half a message helps nobody, so what is
@@ -315,7 +316,7 @@ class Dispatcher:
         like any other message.
         """
         last_ms = max((other.sent_ms or 0) for other in work.segments)
-        if now_ms - last_ms < _ONE_BREATH_MS:
+        if now_ms - last_ms < _ONE_BREATH_MS and work.released_until_ms >= 0:
             return True
         decision = self._admission.decide(work, now_ms)
         if decision.action == "hold" and decision.until is not None:
@@ -370,17 +371,19 @@ class Dispatcher:
 
     def wake_s(self, now_ms: int, now_s: float) -> float:
         """The monotonic instant at which there may be something to do without an event."""
-        wake = math.inf
         if self.stopped:
-            return wake
-        if (self._backlog and self._ready < _READY_LOW) or self._capping.freed:
+            return math.inf
+        paging = self._backlog and self._ready < _READY_LOW
+        if paging or self._waiting.busy or self._capping.freed:
             return now_s
+        wake = math.inf
         if self._next_held_ms < math.inf and self._ready < _READY_MOST:
             wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
         if self._expiries:
             wake = min(wake, now_s + max(0.0, (self._expiries[0][0] - now_ms) / 1000))
-        returned = self._returned.next_s(now_s)
-        if returned is not None:
+        if wake < math.inf:
+            wake = min(wake, now_s + _LOOK_S)
+        if (returned := self._returned.next_s(now_s)) is not None:
             wake = min(wake, returned)
         for queue in self._queues.values():
             for name in queue.way.names if queue else ():

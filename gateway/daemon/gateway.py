@@ -19,7 +19,7 @@ from gateway.daemon.consents import Consents
 from gateway.daemon.conversation import Conversation
 from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
-from gateway.daemon.guard import GuardedClock
+from gateway.daemon.guard import GuardedClock, require_plausible
 from gateway.daemon.inbound import Inbound
 from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
@@ -39,6 +39,7 @@ from gateway.daemon.reading import SubmissionReader
 from gateway.daemon.recall import Recall
 from gateway.daemon.receipts import Receipts
 from gateway.daemon.registries import Registries
+from gateway.daemon.releases import Releases
 from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
 from gateway.daemon.routing import Routing
@@ -47,16 +48,17 @@ from gateway.daemon.services import Services
 from gateway.daemon.signups import Signups
 from gateway.daemon.state import DaemonState
 from gateway.daemon.ties import Ties
+from gateway.daemon.waiting import Waiting
 from gateway.daemon.wishes import Wishes
 from gateway.daemon.work import WorkSet
 from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
+from gateway.ledger.entry import object_hash
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 from gateway.ledger.store import Store
-from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.policy.replies import load_replies
@@ -115,7 +117,6 @@ def open_gateway(
     Raises:
         AcuseError: configuration, storage or clock do not allow to start.
     """
-    use_pinned_zones()
     book = _rulebook(settings)
     routing = Routing(settings.routes, settings.operators)
     ledger = _open_ledger(settings, clock)
@@ -125,10 +126,11 @@ def open_gateway(
     operators = _operators(settings, parties, now_s)
     submissions = SubmissionReader(settings.brands, book.numbering)
     consents, capping = Consents(store, vault, sealer), Capping(book, store, works)
-    judging = Judging(book, store, parties, consents, capping)
+    judging = Judging(book, store, parties, consents, capping, settings.policy.close_guard_s)
     admission = Admission(judging, store, vault, sealer, works, parties, submissions, routing)
+    waiting = _waiting(settings, book, store, works, admission)
     replacements = Replacements(store, works, sealer, operators)
-    leaving = (operators, routing, replacements, capping)
+    leaving = (operators, routing, replacements, capping, waiting)
     dispatcher = Dispatcher(store, works, sealer, admission, *leaving)
     optouts = Optouts(store, vault, sealer, consents)
     replies = load_replies(config_directory() / "replies.toml")
@@ -144,8 +146,8 @@ def open_gateway(
     responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
     recall = Recall(store, works, admission)
-    timed = (inquiries, deadlines, checkpoints)
-    parts = (works, sealer, recall, dispatcher, responses, receipts, *timed)
+    told = (responses, receipts, inquiries, deadlines, checkpoints)
+    parts = (works, sealer, recall, dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, random or randomness.Random())
@@ -168,6 +170,25 @@ def open_gateway(
     questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
     ways = (operators, dispatcher, pipeline, questions, state)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
+
+
+def _rulebook(settings: Settings) -> Rulebook:
+    policy = settings.policy
+    return load_rulebook(
+        (shipped_packs(), *policy.packs),
+        cast("Profile", settings.gateway.profile),
+        overlays=policy.overlays,
+        added_holidays=policy.added_holidays,
+    )
+
+
+def _waiting(
+    settings: Settings, book: Rulebook, store: Store, works: WorkSet, admission: Admission
+) -> Waiting:
+    """What is held, and a hash of everything but facts by which it is judged."""
+    basis = object_hash({**book.versions, "settings": settings.digest})
+    releases = Releases(store, spread_s=settings.policy.release_spread_s)
+    return Waiting(store, works, admission, releases, basis=basis)
 
 
 def _hearing(
@@ -203,15 +224,8 @@ class _Ledger(NamedTuple):
     signer: LogSigner
 
 
-def _rulebook(settings: Settings) -> Rulebook:
-    return load_rulebook(
-        (shipped_packs(), *settings.policy.packs),
-        cast("Profile", settings.gateway.profile),
-        overlays=settings.policy.overlays,
-    )
-
-
 def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
+    require_plausible(clock.wall_ms())  # before the first file is made
     directory = settings.gateway.data_dir
     store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
     guarded = GuardedClock(clock, floor_ms=store.last_t_ms)

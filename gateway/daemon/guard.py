@@ -19,6 +19,27 @@ if TYPE_CHECKING:
 STEP_MS = 1000
 
 
+#: What a clock may show: from the year of the calendars that came with Acuse to their end. A ledger
+#: begun in 1970 would look forged, and one begun in 2150 could not be continued for a century.
+EARLIEST_MS = 1_767_225_600_000  # 2026-01-01
+LATEST_MS = 4_097_174_400_000  # 2099-11-01
+
+
+def require_plausible(wall_ms: int) -> None:
+    """Refuse a wall clock that cannot be right.
+
+    Raises:
+        TryAgain: it shows a time before 2026 or after most of 2099.
+    """
+    if not EARLIEST_MS <= wall_ms < LATEST_MS:
+        year = 1970 + wall_ms // 31_556_952_000  # of any integer, also where datetime gives up
+        raise TryAgain(
+            f"the clock shows the year {year}: no hours can be kept and no times sealed by it",
+            hint="set the clock right (timedatectl, chronyc tracking), then start again",
+            clock_ms=wall_ms,
+        )
+
+
 class Step(NamedTuple):
     """A correction of the wall clock: what it would have shown, and what it showed."""
 
@@ -39,9 +60,11 @@ class GuardedClock:
         """Milliseconds since the Unix epoch, never less than before.
 
         Raises:
-            TryAgain: the wall clock is behind the last time given by more than `max_step_ms`.
+            TryAgain: the wall clock is behind the last time given by more than `max_step_ms`, or
+                shows what cannot be.
         """
         wall_ms = self._clock.wall_ms()
+        require_plausible(wall_ms)
         if wall_ms >= self._last_ms:
             self._last_ms = wall_ms
         elif self._last_ms - wall_ms > self._max_step_ms:

@@ -46,10 +46,12 @@ class Judging:
         parties: Parties,
         consents: Consents,
         capping: Capping,
+        close_guard_s: int,
     ) -> None:
         self._book = book
         self._store = store
         self._parties = parties
+        self._close_guard_s = close_guard_s
         self._consents = consents
         self._capping = capping
         self._snapshots: tuple[tuple[SnapshotRow, ...], tuple[Listing, ...]] = (), ()
@@ -61,10 +63,16 @@ class Judging:
     def decide(self, work: Work, at_ms: int) -> Decision:
         """What policy says of *work* at that instant; *work* remembers how long a release holds."""
         history = self._capping.history(work, at_ms)
-        facts = self._facts(work, history)
-        decision = decide(self._book, self._message(work), facts, to_datetime(at_ms))
+        decision = decide(
+            self._book,
+            self._message(work),
+            self._facts(work, history),
+            to_datetime(at_ms),
+            close_guard_s=self._close_guard_s,
+        )
         self._capping.decided(work, decision, history)
         work.released_until_ms = round(decision.released_until_s * 1000)
+        work.arrive_until_s = decision.arrive_until_s
         work.permission_changes = self._store.people.changes
         return decision
 

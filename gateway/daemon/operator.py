@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from gateway.smpp.session import Session
 
 
+#: The least validity period of the rest of a message.
+_REST_S = 60
+
+
 class OperatorLink(Protocol):
     """One TCP connection to the operator, as far as the dispatcher needs it."""
 
@@ -139,7 +143,8 @@ class Operator:
     def submit_sm(self, work: Work, number: int, now_ms: int) -> SubmitSm:
         """The PDU of one segment; every segment asks for a receipt of its own (Q20).
 
-        Its validity period is what is left of the submission's.
+        Its validity period is what is left of the submission's, and of the hours in which it may
+        arrive: an operator must not deliver at night to a handset that was off all day.
         """
         encoded = work.encoded()
         short_message, tlvs = encoded.body(number)
@@ -175,8 +180,13 @@ def source_of(sender: str) -> tuple[int, int, str]:
 
 
 def _left_s(work: Work, now_ms: int) -> int | None:
-    expires_ms = work.row.expires_ms
-    return None if expires_ms is None else max(1, (expires_ms - now_ms) // 1000)
+    """How long the operator may try; None: as long as it likes."""
+    until_s = work.arrive_until_s
+    # The rest of a message that was begun in its hours is not left behind at their end.
+    left_s = max(until_s - now_ms / 1000, _REST_S if work.begun() else 1)
+    if work.row.expires_ms is not None:
+        left_s = min(left_s, max(1, (work.row.expires_ms - now_ms) / 1000))
+    return None if left_s == math.inf else int(left_s)
 
 
 def _absolute_time(at_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 Links and admin connections post what happened; nobody else changes anything. A batch is
 
-    recall, refill (queues from the file) → responses → receipts → commands → dispatch
+    refill (queues from the file) → responses → receipts → commands → recall → dispatch
         → flush (SQL, here) → commit (the disk, in a thread) → answers and transmissions
 
 and everything that anybody outside may see leaves after the commit that makes it true. While the
@@ -213,10 +213,10 @@ class Pipeline:
         if signings or self._checkpoints.due(now_s):
             self._checkpoints.make(now_ms)  # before anything is added: only what is durable
         self._tell_clock_step(now_ms)
-        self._recall.run(now_ms)
         self._dispatcher.refill(now_ms)
         self._deadlines.close_overdue(now_ms)
         commands, arrivals = self._take(now_ms, now_s)
+        self._recall.run(now_ms)
         self._dispatcher.dispatch(now_ms, now_s)
         if self._store.flush():
             # What follows this line may be told to others; what precedes it may not.

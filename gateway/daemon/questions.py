@@ -59,9 +59,9 @@ _ROLES = {
     "consent.export": Role.OPERATOR,
     "optout.show": Role.READ,
     "optout.list": Role.READ,
-    "optout.due": Role.READ,
     "optout.export": Role.OPERATOR,
     "registry.list": Role.READ,
+    "optout.due": Role.READ,
     "operators.learn": Role.READ,
     "stop": Role.OPERATOR,
 }

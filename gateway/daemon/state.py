@@ -66,7 +66,7 @@ class DaemonState:
     def queues(self) -> dict[str, Any]:
         """What waits, counted in the file; for a worker thread."""
         counts = self._reader.count_open()
-        held = self._reader.oldest(State.HELD)
+        held = self._reader.held()
         queued = self._reader.oldest(State.QUEUED)
         waiting = (State.HELD, State.QUEUED, State.SENDING, State.ACCEPTED, State.UNKNOWN)
         return {
@@ -74,7 +74,15 @@ class DaemonState:
                 **{state.value: counts.get(state, 0) for state in waiting},
                 "orphans": self._receipts.orphans.count,
             },
-            "held_next": None if held is None else to_seconds_text(held["due_ms"]),
+            "held": [
+                {
+                    "reason": each["reason"] or "not_before",
+                    "count": each["count"],
+                    "next": to_seconds_text(each["due_ms"]),
+                }
+                for each in held
+            ],
+            "held_next": to_seconds_text(held[0]["due_ms"]) if held else None,
             "oldest_queued": None if queued is None else to_seconds_text(queued["submitted_ms"]),
         }
 

@@ -7,6 +7,7 @@ to come soon. Memory is bounded by the queue's limit plus `_IDLE_LIMIT`.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.ledger.sent import Place
     from gateway.ledger.store import Store
     from gateway.policy.caps import CapCount
+    from gateway.policy.decide import Decision
     from gateway.policy.facts import Sent
     from gateway.policy.rules import Requirement, Service
 
@@ -137,6 +139,8 @@ class Work:
     #: Until when policy's last decision lets it go, and the count of permissions it was made on.
     released_until_ms: int = -1
     permission_changes: int = -1
+    #: Until when what leaves now may arrive (Unix time); infinite where no hours end.
+    arrive_until_s: float = math.inf
     #: Segments the text would have taken without what was appended; 0 where nothing was.
     parts_before: int = 0
     #: What that decision had counted against it, as caps see it, and what each cap made of it.
@@ -152,6 +156,16 @@ class Work:
     def id(self) -> str:
         """The public `submission_id`."""
         return self.row.submission_id
+
+    def decided(self, decision: Decision) -> None:
+        """Keep why policy does not let it go, and by which rules; nothing of a release."""
+        self.row.reason = decision.reason
+        self.row.rules = ",".join(decision.rules) if decision.reason else None
+
+    def hold(self, decision: Decision, due_ms: int) -> None:
+        """It waits until *due_ms*, for the reason the decision gives."""
+        self.decided(decision)
+        self.row.state, self.row.due_ms = State.HELD, due_ms
 
     def begun(self) -> bool:
         """Whether any of it left, or is about to."""
@@ -320,14 +334,6 @@ class WorkSet:
             )
             for work in self._pinned.values()
         )
-
-    def waiting_for(self, persons: set[bytes]) -> list[Work]:
-        """What waits in memory for its turn to go to one of those *persons*."""
-        return [
-            work
-            for work in self._pinned.values()
-            if work.row.person in persons and work.row.state is State.QUEUED
-        ]
 
     def trim(self) -> None:
         """Forget the submissions idle for longest; only between batches."""

@@ -187,6 +187,7 @@ class Records:
             "closed_at": optional_text(row["closed_ms"]),
             "due_at": to_seconds_text(row["due_ms"]) if held else None,
             "reason": row["reason"],
+            "rules": _rules(row),
         }
 
     def _object(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,6 +252,7 @@ class Records:
         if row["state"] == State.HELD:
             # Decided again while it waited: until when stands in the row, not yet in an entry.
             latest["action"], latest["until"] = "hold", to_seconds_text(row["due_ms"])
+            latest["rules"] = _rules(row)
         return latest
 
     @staticmethod
@@ -293,6 +295,11 @@ class Records:
             "checkpoint_size": size if covered else None,
             "anchored": False,
         }
+
+
+def _rules(row: Mapping[str, Any]) -> list[str]:
+    """The rules by which a message is held or was refused."""
+    return row["rules"].split(",") if row["rules"] else []
 
 
 def _appended(request: Mapping[str, Any]) -> dict[str, Any]:

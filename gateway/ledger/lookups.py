@@ -25,6 +25,7 @@ from gateway.ledger.rows import (
     columns,
     segment_id,
 )
+from gateway.ledger.schema import DEADLINE, HELD, WAITING
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,14 +106,6 @@ class Lookups(RowReader):
             )
             return [row[0] for row in cursor]
 
-    def held_for(self, person: bytes) -> list[int]:
-        """Row ids of the submissions to a person that are held."""
-        with storage_errors(self.path):
-            cursor = self._connection.execute(
-                "SELECT id FROM submissions WHERE state='held' AND person=?", (person,)
-            )
-            return [row[0] for row in cursor]
-
     def next_due_ms(self, state: str) -> int | None:
         """The soonest `due_ms` of the open submissions of a state."""
         with storage_errors(self.path):
@@ -121,6 +114,63 @@ class Lookups(RowReader):
             ).fetchone()
         value: int | None = row[0]
         return value
+
+    def held_due(self, due_ms: int, limit: int) -> list[tuple[int, int]]:
+        """Row id and deadline of held submissions that are due: by due instant, then deadline."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                f"SELECT id, {DEADLINE} FROM submissions INDEXED BY submissions_held"
+                f" WHERE {HELD} AND due_ms<=? ORDER BY due_ms, {DEADLINE}, id LIMIT ?",
+                (due_ms, limit),
+            )
+            return cursor.fetchall()
+
+    def count_held_due(self, due_ms: int) -> int:
+        """How many held submissions are due; reads as many entries of one narrow index."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT count(*) FROM submissions INDEXED BY submissions_held"
+                f" WHERE {HELD} AND due_ms<=?",
+                (due_ms,),
+            ).fetchone()
+        return int(row[0])
+
+    def next_held_ms(self, after_ms: int) -> int | None:
+        """The soonest `due_ms` of held submissions later than that."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT due_ms FROM submissions INDEXED BY submissions_held"
+                f" WHERE {HELD} AND due_ms>? ORDER BY due_ms LIMIT 1",
+                (after_ms,),
+            ).fetchone()
+        return None if row is None else int(row[0])
+
+    def held_after(self, due_ms: int, row_id: int, limit: int) -> list[tuple[int, int]]:
+        """`due_ms` and row id of held submissions, in that order, after the given ones."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT due_ms, id FROM submissions INDEXED BY submissions_open"
+                " WHERE closed_ms IS NULL AND state='held' AND (due_ms, id) > (?, ?)"
+                " ORDER BY due_ms, id LIMIT ?",
+                (due_ms, row_id, limit),
+            )
+            return cursor.fetchall()
+
+    def waiting_of(self, person: bytes, after_id: int, limit: int) -> list[int]:
+        """Row ids of what is held or queued for a person, after the given one."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(
+                "SELECT id FROM submissions INDEXED BY submissions_waiting"
+                f" WHERE person=? AND id>? AND {WAITING} ORDER BY id LIMIT ?",
+                (person, after_id, limit),
+            )
+            return [row[0] for row in cursor]
+
+    def judged_by(self) -> str:
+        """The hash of rules, calendars and settings by which all that is held was judged."""
+        with storage_errors(self.path):
+            row = self._connection.execute("SELECT judged_by FROM log").fetchone()
+        return str(row[0])
 
     def count_open(self) -> dict[str, int]:
         """How many open submissions there are of each state."""

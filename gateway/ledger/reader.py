@@ -16,6 +16,7 @@ from gateway.errors import StorageError
 from gateway.ledger import canonical
 from gateway.ledger.files import require_version, storage_errors
 from gateway.ledger.rows import segment_id
+from gateway.ledger.schema import HELD
 from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
@@ -248,6 +249,16 @@ class Reader:
             {},
         )
         return 0 if row is None else int(row["n"])
+
+    def held(self) -> list[dict[str, Any]]:
+        """What is held, by `reason` (None: by its submitter): `count` and the soonest `due_ms`."""
+        return list(
+            self._query(
+                "SELECT reason, count(*) AS count, min(due_ms) AS due_ms FROM submissions"
+                f" INDEXED BY submissions_held WHERE {HELD} GROUP BY reason ORDER BY 3, 1",
+                {},
+            )
+        )
 
     def oldest(self, state: str) -> dict[str, Any] | None:
         """The open submission of a state that is due first."""

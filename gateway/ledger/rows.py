@@ -65,6 +65,8 @@ class SubmissionRow:
     last_seq: int = -1
     seal_seq: int | None = None
     reason: str | None = None
+    #: Ids of the rules that stand behind `reason`, with commas between.
+    rules: str | None = None
     attempts: str | None = None
     contradicted: int = 0
 

@@ -23,10 +23,17 @@ APPLICATION_ID = 0x41435553
 #: The schema this program writes; kept in `PRAGMA user_version`.
 SCHEMA_VERSION = 1
 
+#: Conditions and expressions of partial indexes: a query uses one only if it says the same words.
+HELD = "closed_ms IS NULL AND state='held'"
+WAITING = "closed_ms IS NULL AND state IN ('held','queued')"
+DEADLINE = "ifnull(expires_ms, 9223372036854775807)"
+
 migrations = Migrations("acuse")
 
 _TABLES = (
-    "CREATE TABLE log (origin TEXT PRIMARY KEY, created_ms INTEGER NOT NULL) STRICT",
+    # `judged_by`: a hash of the rules, calendars and settings by which all that is held was judged.
+    """CREATE TABLE log (origin TEXT PRIMARY KEY, created_ms INTEGER NOT NULL,
+        judged_by TEXT NOT NULL DEFAULT '') STRICT""",
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL) STRICT",
     # Only full tiles (256 hashes, c2sp.org/tlog-tiles); the right edge is rebuilt from entries.
     # `root` stands before `hashes` so that reading roots does not follow overflow pages.
@@ -42,11 +49,16 @@ _TABLES = (
         category TEXT NOT NULL, brand TEXT NOT NULL, ref TEXT, person BLOB NOT NULL,
         month TEXT NOT NULL, key BLOB, request BLOB, encoding TEXT NOT NULL, parts INTEGER NOT NULL,
         submitted_ms INTEGER NOT NULL, expires_ms INTEGER, operator TEXT, due_ms INTEGER NOT NULL,
-        closed_ms INTEGER, last_seq INTEGER NOT NULL, seal_seq INTEGER, reason TEXT, attempts TEXT,
-        contradicted INTEGER NOT NULL) STRICT""",
+        closed_ms INTEGER, last_seq INTEGER NOT NULL, seal_seq INTEGER, reason TEXT, rules TEXT,
+        attempts TEXT, contradicted INTEGER NOT NULL) STRICT""",
     "CREATE UNIQUE INDEX submissions_by_id ON submissions (submission_id)",
     "CREATE UNIQUE INDEX submissions_by_ref ON submissions (brand, ref) WHERE ref IS NOT NULL",
     "CREATE INDEX submissions_open ON submissions (state, due_ms, id) WHERE closed_ms IS NULL",
+    # What an opening releases, soonest deadline first; with `reason`, it also answers `status`.
+    f"""CREATE INDEX submissions_held ON submissions (due_ms, {DEADLINE}, id, reason)
+        WHERE {HELD}""",
+    # What an opt-out withdraws. It is led by `person`, but holds only what waits.
+    f"CREATE INDEX submissions_waiting ON submissions (person, id) WHERE {WAITING}",
     # Appended in order of arrival and scanned on the rare question by recipient: an index led by
     # `person` would be written at a random place for every message.
     "CREATE INDEX submissions_person ON submissions (id, person)",
@@ -124,8 +136,6 @@ _TABLES = (
         imported_ms INTEGER, seq INTEGER) STRICT""",
     """CREATE TABLE listed (snapshot INTEGER NOT NULL, person BLOB NOT NULL,
         PRIMARY KEY (snapshot, person)) STRICT, WITHOUT ROWID""",
-    # Only what is held: whose permission changes while it waits is judged again at once.
-    "CREATE INDEX submissions_held ON submissions (person) WHERE state='held'",
     # What caps count: one row for each message that took a place, by recipient, so that a look-up
     # is one range of one tree. Small on purpose: three for each of a million people are on disk.
     """CREATE TABLE sent (

@@ -31,6 +31,7 @@ _MUTABLE: dict[type[Row], tuple[str, ...]] = {
         "last_seq",
         "seal_seq",
         "reason",
+        "rules",
         "attempts",
         "contradicted",
     ),

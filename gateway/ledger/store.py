@@ -70,6 +70,7 @@ class Store(Lookups):
         self._fresh: set[int] = set()
         #: What persons allow and refuse; part of every batch.
         self.people = People(connection, path)
+        self._judged_by: str | None = None
         self._refs: dict[tuple[str, str], SubmissionRow] = {}
         self._load_edge()
 
@@ -171,6 +172,10 @@ class Store(Lookups):
         """Keep the object behind a hash that entries carry."""
         self._parties[digest] = body
 
+    def put_judged_by(self, basis: str) -> None:
+        """Note with the batch by what all that is held was judged."""
+        self._judged_by = basis
+
     def put_instructed(self, person: bytes, brand: str, at_ms: int, submission: int) -> None:
         """A brand told a person how to opt out, by that submission (its row id)."""
         self._instructed[person, brand] = at_ms, submission
@@ -192,6 +197,7 @@ class Store(Lookups):
             or self._checkpoints
             or self.people.waiting
             or self._parties
+            or self._judged_by is not None
             or self._instructed
             or self.sent.pending()
             or any(self._new.values())
@@ -219,6 +225,8 @@ class Store(Lookups):
                 if changed:
                     statement, values = UPDATE[kind]
                     run(statement, map(values, changed.values()))
+            if self._judged_by is not None:
+                run("UPDATE log SET judged_by=?", [(self._judged_by,)])
             self.people.flush_additions()
             if self._parties:
                 run(
@@ -279,6 +287,19 @@ class Store(Lookups):
             return waiting
         return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
 
+    def waiting_for(self, person: bytes, after_id: int, limit: int) -> list[int]:
+        """Row ids of what is held or queued for a person, those of the open batch included.
+
+        What the open batch changed may be among them, and is something else by now.
+        """
+        stored = self.waiting_of(person, after_id, limit)
+        fresh = [
+            row.id
+            for row in self._new[SubmissionRow]
+            if isinstance(row, SubmissionRow) and row.person == person and row.id > after_id
+        ]
+        return (stored + fresh)[:limit]
+
     def instructed_ms(self, person: bytes, brand: str) -> int | None:
         """When a brand last told a person how to opt out, in the open batch included."""
         if not self._any_instructed:
@@ -310,6 +331,7 @@ class Store(Lookups):
         self._checkpoints.clear()
         self.people.forget()
         self._parties.clear()
+        self._judged_by = None
         self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()

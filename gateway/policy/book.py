@@ -14,6 +14,7 @@ from gateway.policy.schedule import Binding, Schedule, make_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from gateway.policy.vocabulary import Vocabulary
 
@@ -41,12 +42,15 @@ class Rulebook:
         vocabulary: Vocabulary,
         profile: Profile,
         content: str,
+        added: Mapping[str, frozenset[date]] | None = None,
     ) -> None:
         self.packs = dict(packs)
         self.numbering = numbering
         self.vocabulary = vocabulary
         self.profile: Profile = profile
-        #: SHA-256 (hex) over every file loaded, and over the profile and that.
+        #: Holidays by jurisdiction that the calendars do not have.
+        self.added = dict(added or {})
+        #: SHA-256 (hex) over every file loaded and the added days, and over the profile and that.
         self.content = content
         self.version = hashlib.sha256(f"{profile}\n{content}\n".encode()).hexdigest()
         self.areas = {
@@ -68,7 +72,8 @@ class Rulebook:
         """The same packs judged under another profile; one object per profile."""
         found = self._siblings.get(profile)
         if found is None:
-            found = Rulebook(self.packs, self.numbering, self.vocabulary, profile, self.content)
+            given = (self.packs, self.numbering, self.vocabulary)
+            found = Rulebook(*given, profile, self.content, self.added)
             found._siblings = self._siblings
             self._siblings[profile] = found
         return found
@@ -94,6 +99,14 @@ class Rulebook:
         """The jurisdiction's own list of holidays in the `holidays` package; "" = none."""
         parent = self.areas.get(jurisdiction)
         return self.packs[parent].areas[jurisdiction] if parent else ""
+
+    def added_days(self, jurisdiction: str) -> frozenset[date]:
+        """The added holidays that count there: its own and its country's."""
+        if not self.added:
+            return frozenset()
+        country = self.areas.get(jurisdiction) or jurisdiction.partition("-")[0]
+        none: frozenset[date] = frozenset()
+        return self.added.get(jurisdiction, none) | self.added.get(country, none)
 
     def counts(self, rule: Rule, category: Category) -> bool:
         """Whether the rule is about the category in this book's profile."""
@@ -205,6 +218,7 @@ class Rulebook:
             place=place,
             subdivision=self.subdivision(place.jurisdiction),
             rules=Rules.union(rules).where(wanted),
+            added=self.added_days(place.jurisdiction),
         )
 
     def _warnings(self, places: tuple[Place, ...]) -> tuple[str, ...]:

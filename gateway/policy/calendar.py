@@ -122,16 +122,23 @@ def holiday_problem(country: str, subdivision: str) -> str:
     return ""
 
 
-def open_intervals(rule: WindowRule, zone: str, subdivision: str, block: int) -> Intervals:
+def open_intervals(
+    rule: WindowRule,
+    zone: str,
+    subdivision: str,
+    block: int,
+    added: frozenset[date] = frozenset(),
+) -> Intervals:
     """When the rule is open for a recipient in that zone and subdivision, over the horizon.
 
-    On days the rule is not in force it closes nothing.
+    *added* are holidays there that the calendars do not have. On days the rule is not in force it
+    closes nothing.
     """
     zone = rule.zone or zone
     pieces = offsets(zone, block)
     first = _local_day(pieces[0][0] + pieces[0][2]) - timedelta(days=1)
     last = _local_day(pieces[-1][1] + pieces[-1][2])
-    local = merge(list(_local_windows(rule, subdivision, first, last)))
+    local = merge(list(_local_windows(rule, subdivision, added, first, last)))
     found: list[tuple[int, int]] = []
     for start, end, offset in pieces:
         for opens, closes in local:
@@ -146,7 +153,7 @@ def _local_day(local_s: int) -> date:
 
 
 def _local_windows(
-    rule: WindowRule, subdivision: str, first: date, last: date
+    rule: WindowRule, subdivision: str, added: frozenset[date], first: date, last: date
 ) -> Iterator[tuple[int, int]]:
     """The rule's windows as seconds of wall-clock time, for each local day."""
     for number in range((first - _EPOCH_DAY).days, (last - _EPOCH_DAY).days + 1):
@@ -155,7 +162,7 @@ def _local_windows(
         if not rule.in_force(day):
             yield midnight, midnight + DAY_S
             continue
-        if is_closed(rule, subdivision, day):
+        if is_closed(rule, subdivision, day, added):
             continue
         for hours in rule.hours:
             if day.weekday() in hours.days:
@@ -163,10 +170,14 @@ def _local_windows(
                 yield midnight + hours.open * 60, midnight + close * 60
 
 
-def is_closed(rule: WindowRule, subdivision: str, day: date) -> bool:
+def is_closed(
+    rule: WindowRule, subdivision: str, day: date, added: frozenset[date] = frozenset()
+) -> bool:
     """Whether that local day is a holiday on which the rule opens nothing."""
     if not rule.holidays:
         return False
+    if day in added:
+        return True
     region = subdivision if rule.by_subdivision else ""
     return day in holidays_of(rule.holidays, region, day.year)
 
@@ -214,6 +225,13 @@ class Openings:
             return 0
         return self._ends[at]
 
+    def around(self, instant_s: float) -> tuple[int, int] | None:
+        """The interval the instant lies in; None when it lies in none."""
+        at = bisect_right(self._starts, instant_s) - 1
+        if at < 0 or self._ends[at] <= instant_s:
+            return None
+        return self._starts[at], self._ends[at]
+
     def next(self, instant_s: float) -> int | None:
         """The first opening after an instant that lies in none; None: not within the horizon."""
         at = bisect_right(self._starts, instant_s)
@@ -229,10 +247,22 @@ class Openings:
 
 def local_text(instant_s: float, zone: str) -> str:
     """Wall time of the zone with its offset, whole seconds: `2026-11-28T21:59:59+01:00`."""
-    return _second_text(int(instant_s), zone)
+    second = int(instant_s)
+    for start, end, offset in offsets(zone, second // BLOCK_S):
+        if start <= second < end:
+            days, of_day = divmod(second + offset, DAY_S)
+            minutes, seconds = divmod(of_day, 60)
+            date_text, ahead = _date_text(days), _offset_text(offset)
+            return f"{date_text}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{ahead}"
+    raise AssertionError("a block covers its own instants")
 
 
 @lru_cache(maxsize=512)
-def _second_text(second: int, zone: str) -> str:
-    # Every message of one second asks for the same few zones.
-    return datetime.fromtimestamp(second, zone_named(zone)).isoformat()
+def _date_text(days: int) -> str:
+    return (_EPOCH_DAY + timedelta(days=days)).isoformat()
+
+
+@lru_cache(maxsize=64)
+def _offset_text(offset: int) -> str:
+    minutes = abs(offset) // 60
+    return f"{'-' if offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"

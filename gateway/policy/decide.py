@@ -6,6 +6,7 @@ admission and again at the moment of sending; `acuse policy explain` asks the sa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -15,6 +16,7 @@ from gateway.policy.calendar import block_of, local_text
 from gateway.policy.facts import NO_FACTS, Facts, Message, Reason
 from gateway.policy.judges import Judge
 from gateway.policy.rules import CATEGORIES, Rule
+from gateway.policy.schedule import make_schedule
 
 if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.policy.rules import ContentRule, Waiver
     from gateway.policy.schedule import Schedule
 
-__all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide")
+__all__ = ("CHECKS", "NO_FACTS", "Decision", "Facts", "Message", "decide", "impossible")
 
 Action: TypeAlias = Literal["release", "hold", "refuse"]
 CHECKS: Final = frozenset({"location", "consent", "content", "sender", "windows", "caps"})
@@ -66,6 +68,8 @@ class Decision:
     caps: tuple[CapCount, ...] = ()
     waivers: tuple[str, ...] = ()  # ids of those that set a rule aside
     told: tuple[str, ...] = ()  # of a refusal: what is missing or wrong, and the way out
+    #: Until when a message that leaves now may arrive: the end of the hours that are about arrival.
+    arrive_until_s: float = math.inf
 
     @property
     def rules(self) -> list[str]:
@@ -98,15 +102,7 @@ class Decision:
             "reason": self.reason,
             "rules": self.rules,
             "warnings": list(self.warnings),
-            "candidates": [
-                {
-                    "jurisdiction": candidate.jurisdiction,
-                    "zone": candidate.zone or None,
-                    "local_time": candidate.local_time or None,
-                    "open": candidate.open,
-                }
-                for candidate in self.candidates
-            ],
+            "candidates": self._candidates(),
             "versions": self.versions,
         }
         if self.told:
@@ -116,6 +112,25 @@ class Decision:
         if self.waivers:
             answer["waivers"] = list(self.waivers)
         return answer
+
+    def _candidates(self) -> list[dict[str, object]]:
+        """`candidates` as JSON; many places share a zone."""
+        at_s = self.at_s
+        times: dict[str, str | None] = {"": None}
+        shown: list[dict[str, object]] = []
+        for place, openings in zip(self.schedule.places, self.schedule.by_place, strict=True):
+            zone = place.zone
+            if zone not in times:
+                times[zone] = local_text(at_s, zone)
+            shown.append(
+                {
+                    "jurisdiction": place.jurisdiction,
+                    "zone": zone or None,
+                    "local_time": times[zone],
+                    "open": openings.until(at_s) > 0,
+                }
+            )
+        return shown
 
     def as_entry(self) -> dict[str, object]:
         """The `decision` of a ledger entry (LEDGER section 2)."""
@@ -150,11 +165,13 @@ def decide(
     facts: Facts,
     now: datetime,
     checks: frozenset[str] = CHECKS,
+    close_guard_s: int = 0,
 ) -> Decision:
     """Judge the message at the instant *now* (aware).
 
     Order: location, sender, opt-out, consent, registries, content, deadline, then windows and caps
     together. A refusal ends it; a rule that only warns never does. *checks* limits what is judged.
+    What must arrive within hours is held already *close_guard_s* before they end.
 
     Raises:
         DataError: unknown category, no such country code, a location that is unknown or
@@ -174,7 +191,9 @@ def decide(
     def schedule_at(instant_s: float) -> Schedule:
         return _scheduled(book, message, facts, instant_s, now)[0]
 
-    judge = Judge(schedule, book.vocabulary, message, facts, now, checks, schedule_at)
+    judge = Judge(
+        schedule, book.vocabulary, message, facts, now, checks, schedule_at, close_guard_s
+    )
     judge.note_waivers(stated)
     action, until_s, reason, grounds = judge.verdict()
     return Decision(
@@ -191,6 +210,25 @@ def decide(
         judge.counts,
         tuple(waiver.id for waiver in waivers),
         tuple(judge.told),
+        judge.arrive_until_s() if action == "release" else at_s,
+    )
+
+
+def impossible(book: Rulebook, message: Message, now: datetime, why: str) -> Decision:
+    """The refusal of a message to a number that nobody can have. Raises as `decide`."""
+    at_s = _instant(now)
+    schedule = make_schedule((), (f"invalid_number: {why}",), block_of(int(at_s)))
+    return Decision(
+        "refuse",
+        None,
+        "invalid_number",
+        (),
+        schedule.warnings,
+        book.versions,
+        message,
+        at_s,
+        schedule,
+        at_s,
     )
 
 

@@ -5,11 +5,12 @@ The decision is the daemon's own function, so what is explained is what would be
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from gateway.errors import AcuseError, DataError
-from gateway.policy.decide import Decision, decide
+from gateway.policy.decide import Decision, decide, impossible
 from gateway.policy.request import parse_request
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from gateway.policy.book import Rulebook
     from gateway.policy.facts import Known
 
-#: One encoder for all lines: making it costs as much as using it.
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 #: Lines longer than this are not read as a request.
 _MAX_LINE_CHARS: Final = 1_000_000
 
@@ -36,6 +35,8 @@ def judge(book: Rulebook, request: object, known: Known | None = None) -> Decisi
     asked = parse_request(book, request, known)
     if asked.profile is not None:
         book = book.under(asked.profile)
+    if asked.impossible:
+        return impossible(book, asked.message, asked.now, asked.impossible)
     return decide(book, asked.message, asked.facts, asked.now, asked.checks)
 
 
@@ -59,7 +60,7 @@ def explain_lines(
         except AcuseError as error:
             error.fields["line"] = number
             answer = {"error": error.as_dict()}
-        yield _encode(answer)
+        yield orjson.dumps(answer).decode()
 
 
 def _parse(line: str) -> object:
@@ -70,11 +71,10 @@ def _parse(line: str) -> object:
             field="request",
         )
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
         raise DataError(
-            f"request: not JSON: {reason}",
+            f"request: not JSON: {error.msg}",
             hint="write one JSON object per line",
             field="request",
         ) from None

@@ -34,6 +34,9 @@ _NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"}
 _ADVERTISING: Final = frozenset({"promotional", "cart_reminder"})
 #: Checks a service rule may set aside as a whole.
 _PASSABLE_CHECKS: Final = frozenset({"windows", "caps"})
+#: Categories whose hours are those of arrival: what leaves a moment before closing, or waits at the
+#: operator for a handset, must not arrive after it.
+_ARRIVE_IN_HOURS: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
 
 
 class Judge:
@@ -48,7 +51,9 @@ class Judge:
         now: datetime,
         checks: frozenset[str],
         schedule_at: Callable[[float], Schedule],
+        close_guard_s: int = 0,
     ) -> None:
+        self._guard_s = close_guard_s if message.category in _ARRIVE_IN_HOURS else 0
         self._schedule = schedule
         self._vocabulary = vocabulary
         self._schedule_at = schedule_at  # the same rules, computed for another instant
@@ -80,7 +85,15 @@ class Judge:
     def released_until_s(self) -> float:
         """Until when a release holds: rules come into force and lapse with the UTC day."""
         day_ends_s = (self._at_s // DAY_S + 1) * DAY_S
-        return min(self._ends_s, day_ends_s, self._schedule.open.until(self._at_s))
+        closes_s = self._schedule.open.until(self._at_s) - self._guard_s
+        return min(self._ends_s, day_ends_s, closes_s)
+
+    def arrive_until_s(self) -> float:
+        """Until when a message that leaves now may arrive; infinite where no hours end."""
+        if self._message.category not in _ARRIVE_IN_HOURS or "windows" not in self._checks:
+            return math.inf
+        ends_s = self._schedule.open.until(self._at_s)
+        return math.inf if ends_s >= self._schedule.computed_until_s else ends_s
 
     def verdict(self) -> Verdict:
         """The first refusal, or what windows and caps say."""
@@ -216,7 +229,8 @@ class Judge:
             return at_s, None
         # A cap may be free only later than the windows are computed for.
         schedule = self._schedule if at_s == self._at_s else self._schedule_at(at_s)
-        if schedule.open.until(at_s):
+        around = schedule.open.around(at_s)
+        if around and not self._about_to_close(around, at_s):
             return at_s, None
         closed = schedule.closed_between(at_s, at_s)
         if any(rule.on_violation == "refuse" for rule in closed):
@@ -224,10 +238,18 @@ class Judge:
         if schedule.is_ambiguous(at_s):
             return at_s, ("refuse", None, "location_ambiguous", self._open_rules())
         opens_s = schedule.open.next(at_s)
+        if opens_s is None and around:
+            return at_s, None
         if opens_s is None:
             return at_s, ("refuse", None, "quiet_hours", self._open_rules())
         blocked.update(dict.fromkeys(schedule.closed_between(at_s, opens_s)))
         return opens_s, None
+
+    def _about_to_close(self, around: tuple[int, int], at_s: float) -> bool:
+        """Whether the opening ends too soon; one hardly longer than the guard is used whole."""
+        opens_s, closes_s = around
+        guard_s = self._guard_s
+        return closes_s - at_s <= guard_s and closes_s - opens_s >= 2 * guard_s > 0
 
     def _limit(self) -> tuple[float, tuple[Rule, ...]]:
         """The instant from which it is too late, and the rules that say so."""

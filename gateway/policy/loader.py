@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import ConfigError
 from gateway.policy.book import Rulebook
+from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.hours import did_you_mean
 from gateway.policy.numbering import Numbering, load_numbering
 from gateway.policy.pack import read_pack
@@ -23,7 +25,7 @@ from gateway.policy.vocabulary import Vocabulary, load_vocabulary
 from gateway.resources import config_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gateway.policy.pack import FileOfRules
@@ -57,11 +59,15 @@ def load_rulebook(
     *,
     overlays: Sequence[str] = (),
     prefixes: Path | None = None,
+    added_holidays: Mapping[str, Sequence[str]] | None = None,
 ) -> Rulebook:
     """Load every `*.toml` of the directories and the prefix table.
 
     Without *directories* and *prefixes* those that came with Acuse. A jurisdiction may have several
     files, in one directory one per layer. Files of an overlay count only if *overlays* names it.
+    *added_holidays*: ISO 8601 dates by jurisdiction, on which every rule that closes on public
+    holidays closes too. From here on the zones of the pinned `tzdata` decide in this process
+    (`calendar.use_pinned_zones`): the book's versions say so.
 
     Raises:
         ConfigError: `problems` holds every finding; its `fields["setting"]` names file and rule.
@@ -72,9 +78,29 @@ def load_rulebook(
             hint=did_you_mean(profile, PROFILES),
             setting="gateway.profile",
         )
+    use_pinned_zones()
     loaded = read_packs(directories, overlays, prefixes=prefixes)
     loaded.findings.raise_any()
-    return Rulebook(loaded.packs, loaded.numbering, loaded.vocabulary, profile, loaded.digest)
+    added = _added(added_holidays or {}, loaded.numbering)
+    content = loaded.digest
+    if added:
+        days = (f"{name} {' '.join(map(str, sorted(added[name])))}\n" for name in sorted(added))
+        content = hashlib.sha256(f"{content}\n{''.join(days)}".encode()).hexdigest()
+    given = (loaded.packs, loaded.numbering, loaded.vocabulary)
+    return Rulebook(*given, profile, content, added)
+
+
+def _added(given: Mapping[str, Sequence[str]], numbering: Numbering) -> dict[str, frozenset[date]]:
+    """The added holidays, their jurisdictions checked."""
+    known = numbering.jurisdictions()
+    for name in given:
+        if name not in known and name.partition("-")[0] not in known:
+            raise ConfigError(
+                f"policy.added_holidays: there is no jurisdiction {name!r}",
+                hint="use ISO 3166, as ES or ES-MD",
+                setting=f"policy.added_holidays.{name}",
+            )
+    return {name: frozenset(map(date.fromisoformat, days)) for name, days in given.items()}
 
 
 def read_packs(

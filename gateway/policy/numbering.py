@@ -51,7 +51,7 @@ class _Row:
 class Numbering:
     """The prefix table, and the zones and postcodes of jurisdictions that came with it."""
 
-    __slots__ = ("_depth", "_rows", "_zones", "postcodes", "version")
+    __slots__ = ("_heads", "_rows", "_zones", "postcodes", "version")
 
     def __init__(
         self,
@@ -62,7 +62,11 @@ class Numbering:
     ) -> None:
         self._rows = rows
         self._zones = zones
-        self._depth = max(map(len, rows), default=0)
+        # Lengths of the prefixes that begin with the same digit, longest first.
+        self._heads: dict[str, tuple[int, ...]] = {
+            head: tuple(sorted({len(row) for row in rows if row[:2] == head}, reverse=True))
+            for head in {row[:2] for row in rows}
+        }
         #: Country → first characters of a postcode → jurisdiction.
         self.postcodes = postcodes
         self.version = version
@@ -130,7 +134,7 @@ class Numbering:
 
     def _row(self, number: str, field: str) -> _Row:
         rows = self._rows
-        for length in range(min(self._depth, len(number)), 1, -1):
+        for length in self._heads.get(number[:2], ()):
             row = rows.get(number[:length])
             if row is not None:
                 return row

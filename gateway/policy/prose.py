@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.policy.calendar import zone_named
+from gateway.policy.grounds import findings
 from gateway.policy.rules import DAY_NAMES
 from gateway.policy.summary import sentence
 
@@ -48,13 +49,16 @@ _MAX_LISTED: Final = 4
 def paragraph(decision: Decision) -> str:
     """The decision as a few sentences: what, when, where, by which rules and what they rest on."""
     what = _CATEGORY[decision.message.category]
-    sentences = [_verdict(decision, what), *_told(decision), _where(decision)]
+    sentences = [_verdict(decision, what), *_told(decision)]
+    if decision.reason != "invalid_number":
+        sentences.append(_where(decision))
     sentences += [
         f"{rule.id} ({rule.layer}, confidence {rule.confidence}): {sentence(rule)}. {_source(rule)}"
         for rule in decision.grounds
     ]
     if not decision.grounds and decision.action == "release":
         sentences.append("No rule on file limits it there.")
+    sentences += findings(decision)
     sentences += [f"Note: {warning}." for warning in decision.warnings]
     versions = decision.versions
     sentences.append(

@@ -38,7 +38,7 @@ from gateway.policy.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gateway.policy.book import Rulebook
 
@@ -51,6 +51,12 @@ _KEYS: Final = frozenset(
         *("last_optout_instruction_at",),
     }
 )
+_LOCATION_KEYS: Final = frozenset({"country", "region", "postcode", "zone", "evidence"})
+_WINDOW_KEYS: Final = frozenset({"zone", "open", "close", "days", "applies"})
+_HISTORY_KEYS: Final = frozenset({"at", "category", "campaign", "outcome"})
+_CONSENT_KEYS: Final = frozenset({"purpose", "granted_at", "method", "withdrawn_at"})
+_LISTING_KEYS: Final = frozenset({"registry", "as_of"})
+_CHECK_NAMES: Final = tuple(sorted(CHECKS))
 _OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "suspected", "brand", "all")
 _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown", "undelivered")
 #: More of them in one request is a mistake, or an attack on memory.
@@ -62,13 +68,18 @@ _ALWAYS: Final = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: the arguments of `decide` and the profile to judge by."""
+    """What is asked: the arguments of `decide` and the profile to judge by.
+
+    `impossible` says why nobody can have the number; "" when somebody can. `message.to` is then as
+    it was given, and there is nothing more to judge.
+    """
 
     message: Message
     facts: Facts
     now: datetime
     checks: frozenset[str]
     profile: Profile | None  # None: the rulebook's own
+    impossible: str = ""
 
 
 def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Request:
@@ -81,15 +92,20 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
     for key in ("to", "now"):
         if key not in table:
             raise _bad(key, "is missing", "a request needs to and now at least")
-    known = known or _NOBODY
-    brand, sender = known.brand(_text(table, "brand")), _text(table, "from") or None
     now = _parse_instant(table["now"], "now")
     abandoned_at = _instant(table, "cart_abandoned_at")
     if abandoned_at is not None and abandoned_at > now:
-        raise _bad("cart_abandoned_at", "is later than now", "say when the cart was left")
+        raise _bad(
+            "cart_abandoned_at",
+            "is after now",
+            "give the past instant at which the cart was abandoned, with its zone",
+        )
+    number, impossible = _recipient(book, _text(table, "to"))
+    known = known or _NOBODY
+    brand, sender = known.brand(_text(table, "brand")), _text(table, "from") or None
     return Request(
         message=Message(
-            to=book.numbering.normalise(_text(table, "to")),
+            to=number,
             category=_category(table, "category"),
             brand=brand,
             campaign=_text(table, "campaign"),
@@ -117,7 +133,18 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
         profile=(
             None if table.get("profile") is None else _word(table["profile"], "profile", PROFILES)
         ),
+        impossible=impossible,
     )
+
+
+def _recipient(book: Rulebook, text: str) -> tuple[str, str]:
+    """The number, and why there can be no such number; what is no number at all is an error."""
+    try:
+        return book.numbering.normalise(text), ""
+    except DataError as error:
+        if error.fields.get("reason") != "invalid_number":
+            raise
+        return text, f"{error.message}; {error.hint}"
 
 
 def parse_location(raw: object) -> Location:
@@ -126,8 +153,7 @@ def parse_location(raw: object) -> Location:
     Raises:
         DataError: unknown key, wrong type, unknown evidence.
     """
-    keys = ("country", "region", "postcode", "zone", "evidence")
-    table = _table(raw, "location", keys)
+    table = _table(raw, "location", _LOCATION_KEYS)
     evidence: Evidence = "declared"  # what nobody vouches for is only added to the number's places
     if table.get("evidence") is not None:
         evidence = _word(table["evidence"], "location.evidence", EVIDENCE)
@@ -183,7 +209,7 @@ def _brand_rules(windows: tuple[_Window, ...]) -> tuple[WindowRule, ...]:
 
 
 def _brand_window(raw: object, field: str) -> _Window:
-    table = _table(raw, field, ("zone", "open", "close", "days", "applies"))
+    table = _table(raw, field, _WINDOW_KEYS)
     inside = f"{field}."
     zone = _text(table, "zone", inside)
     if zone and zone not in known_zones():
@@ -212,7 +238,7 @@ def _clock(table: Mapping[str, object], key: str, inside: str) -> int:
 def _history(table: Mapping[str, object]) -> Iterator[Sent]:
     for number, item in enumerate(_list(table, "history")):
         field = f"history[{number}]"
-        fact = _table(item, field, ("at", "category", "campaign", "outcome"))
+        fact = _table(item, field, _HISTORY_KEYS)
         yield Sent(
             at_s=_parse_instant(fact.get("at"), f"{field}.at").timestamp(),
             category=_category(fact, "category", f"{field}."),
@@ -224,7 +250,7 @@ def _history(table: Mapping[str, object]) -> Iterator[Sent]:
 def _consents(table: Mapping[str, object]) -> Iterator[Consent]:
     for number, item in enumerate(_list(table, "consent")):
         field = f"consent[{number}]"
-        fact = _table(item, field, ("purpose", "granted_at", "method", "withdrawn_at"))
+        fact = _table(item, field, _CONSENT_KEYS)
         yield Consent(
             purpose=_word(fact.get("purpose", "marketing"), f"{field}.purpose", PURPOSES),
             method=_word(fact.get("method", "single"), f"{field}.method", METHODS),
@@ -240,7 +266,7 @@ def _registries(table: Mapping[str, object]) -> Iterator[Listing]:
         if isinstance(item, str):
             yield Listing(item)
             continue
-        fact = _table(item, field, ("registry", "as_of"))
+        fact = _table(item, field, _LISTING_KEYS)
         yield Listing(_text(fact, "registry", f"{field}."), _instant(fact, "as_of", f"{field}."))
 
 
@@ -253,9 +279,11 @@ def _list(table: Mapping[str, object], key: str) -> list[object]:
     return value
 
 
-def _table(raw: object, field: str, known: Iterable[str]) -> dict[str, object]:
+def _table(raw: object, field: str, known: frozenset[str]) -> dict[str, object]:
     if not isinstance(raw, dict):
         raise _bad(field or "request", "must be a JSON object", 'as {"to":"+34600111222","now":…}')
+    if raw.keys() <= known:
+        return raw
     for key in raw:
         if key not in known:
             name = str(key)[:40].encode("ascii", "backslashreplace").decode()
@@ -296,7 +324,7 @@ def _category(table: Mapping[str, object], key: str, inside: str = "") -> Catego
 def _checks(raw: object) -> frozenset[str]:
     if not isinstance(raw, list):
         raise _bad("checks", "must be a list", 'as ["location","windows"]')
-    return frozenset(_word(name, "checks", tuple(sorted(CHECKS))) for name in raw)
+    return frozenset(_word(name, "checks", _CHECK_NAMES) for name in raw)
 
 
 def _instant(table: Mapping[str, object], key: str, inside: str = "") -> datetime | None:
@@ -315,6 +343,8 @@ def _parse_instant(value: object, field: str) -> datetime:
         raise _bad(
             field, "the time has no zone", "end it with Z for UTC, or with an offset as +01:00"
         )
+    if parsed.tzinfo is UTC:
+        return parsed
     try:
         return parsed.astimezone(UTC)
     except OverflowError:

@@ -6,7 +6,7 @@ computed once for a block of time and then answers by bisection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +38,7 @@ class Binding:
     place: Place
     subdivision: str  # of the `holidays` package; "" = the country's own list
     rules: Rules
+    added: frozenset[date] = frozenset()  # holidays there that the package does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,16 @@ class Schedule:
     by_rule: tuple[tuple[WindowRule, Openings], ...]  # acting
     by_place: tuple[Openings, ...]  # acting, parallel to `places`
     warning: tuple[tuple[WindowRule, Openings], ...]
+    computed_until_s: int  # what is open until then may be open longer
+    _acting_on: dict[date, tuple[WindowRule, ...]] = field(default_factory=dict, compare=False)
 
     def acting_on(self, day: date) -> tuple[WindowRule, ...]:
-        """The acting rules in force on that day."""
-        return tuple(rule for rule in self.acting if rule.in_force(day))
+        """The acting rules in force on that day; every release asks, and a block has few days."""
+        found = self._acting_on.get(day)
+        if found is None:
+            found = tuple(rule for rule in self.acting if rule.in_force(day))
+            self._acting_on[day] = found
+        return found
 
     def closed_between(self, start_s: float, end_s: float) -> tuple[WindowRule, ...]:
         """The acting rules that are shut at some instant of `[start, end)`."""
@@ -74,15 +81,16 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
     everything: Intervals = (horizon(block),)
     by_rule: dict[str, tuple[WindowRule, Intervals]] = {}
     by_place: list[Openings] = []
-    computed: dict[tuple[str, str, str], Intervals] = {}
+    computed: dict[tuple[str, str, str, frozenset[date]], Intervals] = {}
     for binding in bindings:
         place = everything
         for rule in binding.rules.windows:
             if not (binding.place.zone or rule.zone):
                 continue
-            key = (rule.id, rule.zone or binding.place.zone, binding.subdivision)
+            where = (rule.zone or binding.place.zone, binding.subdivision)
+            key = (rule.id, *where, binding.added)
             if key not in computed:
-                computed[key] = open_intervals(rule, binding.place.zone, binding.subdivision, block)
+                computed[key] = open_intervals(rule, *where, block, binding.added)
                 _, before = by_rule.get(rule.id, (rule, everything))
                 by_rule[rule.id] = (rule, intersect(before, computed[key]))
             if rule.acts:
@@ -99,4 +107,5 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
         by_rule=tuple((rule, Openings(found)) for rule, found in acting),
         by_place=tuple(by_place),
         warning=tuple((rule, Openings(found)) for rule, found in by_rule.values() if not rule.acts),
+        computed_until_s=horizon(block)[1],
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from gateway.settings import checks
 from gateway.settings.kinds import Choice, FilePath, Many, Number, SocketPath, Text, Whole
-from gateway.settings.names import GROUP, NAME, OVERLAY, SENDER
+from gateway.settings.names import GROUP, NAME, SENDER
 from gateway.settings.nested import KeyReference, KeySource, Named, Table, Tables
 from gateway.settings.parties import Brand, Issuer, Sender
+from gateway.settings.policy import Policy
 from gateway.settings.reading import Warned, about
 from gateway.settings.traffic import OperatorSettings, RouteSettings
 
@@ -73,32 +74,6 @@ class Gateway:
             "Messages that may wait, held or queued, before new ones are turned away.",
             Whole(1, 1_000_000_000),
             unit="messages",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Rules beside those that came with Acuse; `acuse policy check` says what is wrong with them.
-
-    Packs only tighten; what loosens is a waiver in a pack of one's own.
-    """
-
-    packs: tuple[Path, ...] = field(
-        default=(),
-        metadata=about(
-            "Further directories of rule packs: the house's own rules and waivers.",
-            Many(FilePath()),
-            sample='["packs"]',
-        ),
-    )
-    overlays: tuple[str, ...] = field(
-        default=(),
-        metadata=about(
-            "Groups of stricter rules that count only when they are named here. Shipped: "
-            "us-conservative, US states' hours for sales calls, kept for texts too.",
-            Many(OVERLAY),
-            sample='["us-conservative"]',
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`make bench`: certified messages per second, with one operator, by window.
+"""`make bench`: certified messages per second, with one operator, by window; `--policy`: decisions.
 
 Each run has a fresh daemon and a fresh ledger. Nothing here passes or fails by speed; a run whose
 messages were not all certified exactly once is an error.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
+from tests.bench import policy
 from tests.bench.load import Measured, ceiling, measure
 from tests.support.process import short_directory
 
@@ -41,10 +42,19 @@ def main() -> int:
     parser.add_argument(
         "--capped", action="store_true", help="promotions under a cap, three to each person"
     )
+    parser.add_argument(
+        "--policy", action="store_true", help="measure decisions and explanations instead"
+    )
     args = parser.parse_args()
     windows = tuple(args.window or WINDOWS)
     machine = about()
     print("\n".join(f"{name:<10} {value}" for name, value in machine.items()), flush=True)
+    if args.policy:
+        figures = policy.measure()
+        print("\n" + policy.table(figures))
+        if args.json:
+            args.json.write_text(json.dumps({"machine": machine, "policy": figures}, indent=2))
+        return 0
     if args.profile:
         for window in windows:
             print(f"\nwindow {window}", flush=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.bench import caps
+from gateway.policy.rules import CATEGORIES
+from tests.bench import caps, policy
 from tests.bench.__main__ import HEADER, about, line, print_profile, summary
 from tests.bench.load import ceiling, measure
 
@@ -40,3 +41,14 @@ def test_the_places_of_some_people_are_kept_found_and_measured(tmp_path: Path) -
     figures = caps.measure(tmp_path, 300)
     assert figures["places"] == 900
     assert figures["bytes a place"] > 0
+
+
+def test_the_figures_of_policy_are_complete() -> None:
+    figures = policy.measure(lines=120, runs=1)
+    assert set(figures["decision_us"]) == {*CATEGORIES, "all"}
+    assert all(us > 0 for us in figures["decision_us"].values())
+    assert figures["packs"] >= 6
+    assert figures["load_mib"] > 1
+    shown = policy.table(figures)
+    assert "promotional" in shown
+    assert max(map(len, shown.splitlines())) <= 100

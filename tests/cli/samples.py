@@ -114,6 +114,11 @@ STATUS: dict[str, Any] = {
         "unknown": 1_234,
         "orphans": 1_234,
     },
+    "held": [
+        {"reason": "quiet_hours", "count": 1_234_000, "next": "2026-11-29T07:00:00Z"},
+        {"reason": "cap", "count": 500, "next": "2026-11-29T08:00:00Z"},
+        {"reason": "not_before", "count": 67, "next": "2026-12-01T08:00:00Z"},
+    ],
     "held_next": "2026-11-29T07:00:00Z",
     "oldest_queued": "2026-11-28T20:59:59Z",
     "totals": {

@@ -37,7 +37,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def configure(world: World, more: str = "") -> None:
     text = world.config.read_text()
-    text = re.sub(r"senders = \[.*\]\n", BRAND.format(more=more), text, count=1)
+    text = re.sub(r"senders = \[.*\]\nopt_out_url = .*\n", BRAND.format(more=more), text, count=1)
     more_senders = "[senders.21234]\n[senders.'+33639980000']\n[senders.'+18005550100']\n"
     world.config.write_text(text.replace("[senders.ACME]", f"{more_senders}[senders.ACME]"))
 

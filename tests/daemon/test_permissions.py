@@ -76,8 +76,13 @@ async def agree(daemon: Daemon, to: str = ANNA, **more: Any) -> dict[str, Any]:
     return await daemon.result("consent.grant", to=to, **given)
 
 
+async def unasked(daemon: Daemon, to: str, category: str, **more: object) -> dict[str, Any]:
+    """Submit without anybody having agreed to it first."""
+    return await daemon.result("submit", to=to, category=category, text="Oferta", **more)
+
+
 async def promote(daemon: Daemon, to: str = ANNA, **more: Any) -> dict[str, Any]:
-    return await daemon.submit(to, category="promotional", text="Oferta", **more)
+    return await unasked(daemon, to, "promotional", **more)
 
 
 def events(record: dict[str, Any]) -> list[str]:
@@ -94,11 +99,11 @@ async def test_a_promotion_goes_with_consent_and_is_refused_without(
         without = await promote(daemon)
         await agree(daemon)
         with_it = await promote(daemon)
-        cart = await daemon.submit(ANNA, category="cart_reminder")
+        cart = await unasked(daemon, ANNA, "cart_reminder")
         await agree(daemon, purpose="cart")
-        single = await daemon.submit(ANNA, category="cart_reminder")
+        single = await unasked(daemon, ANNA, "cart_reminder")
         await agree(daemon, purpose="cart", method="double", source="shop")
-        double = await daemon.submit(ANNA, category="cart_reminder")
+        double = await unasked(daemon, ANNA, "cart_reminder")
         notice = await daemon.submit(BERTA, category="legal_notice")
     assert [each["decision"]["reason"] for each in (without, cart, single)] == [
         *("consent_missing", "consent_missing", "double_opt_in_required"),
@@ -173,7 +178,7 @@ async def test_a_grant_does_not_lift_an_opt_out_and_says_how_to(
         refused = await promote(daemon)
         removed = await daemon.result("optout.remove", to=ANNA, brand="acme")
         again = await promote(daemon)
-        cart = await daemon.submit(ANNA, category="cart_reminder")
+        cart = await unasked(daemon, ANNA, "cart_reminder")
     assert granted["opted_out"]["brand"] == "acme"
     assert "optout remove" in granted["opted_out"]["hint"]
     assert refused["decision"]["reason"] == "opted_out"

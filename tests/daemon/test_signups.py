@@ -329,6 +329,8 @@ async def test_a_request_that_cannot_be_asked_names_the_field_and_writes_nothing
     tmp_path: Path, autojump_clock: MockClock, args: dict[str, Any], field: str
 ) -> None:
     world = shop(tmp_path)
+    text = world.config.read_text()
+    world.config.write_text(text.replace('opt_out_url = "https://acme.example/b"\n', ""))
     async with world.running() as daemon:
         await ready(daemon)
         size = daemon.gateway.store.size

@@ -12,13 +12,14 @@ import pytest
 import trio
 
 from gateway.daemon.admin import open_socket
+from gateway.daemon.gateway import open_gateway
 from gateway.daemon.guard import GuardedClock
 from gateway.daemon.lock import data_directory
 from gateway.daemon.notify import Notifier
 from gateway.daemon.roles import Peer, Role, peer_of, role_of
 from gateway.errors import ConfigError, StorageError, TryAgain
-from gateway.settings import Admin, Roles
-from tests.support.world import World
+from gateway.settings import Admin, Roles, load_settings
+from tests.support.world import NOON_MS, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def short_path() -> Iterator[Path]:
 class HandClock:
     """A clock a test sets by hand."""
 
-    def __init__(self, wall_ms: int = 1_000_000, monotonic_s: float = 50.0) -> None:
+    def __init__(self, wall_ms: int = NOON_MS, monotonic_s: float = 50.0) -> None:
         self.wall = wall_ms
         self.mono = monotonic_s
 
@@ -50,11 +51,11 @@ class HandClock:
 def test_a_small_step_back_is_absorbed_and_a_large_one_refused() -> None:
     clock = HandClock()
     guarded = GuardedClock(clock, floor_ms=0)
-    assert guarded.now_ms() == 1_000_000
+    assert guarded.now_ms() == NOON_MS
     clock.wall -= 900
-    assert guarded.now_ms() == 1_000_000
+    assert guarded.now_ms() == NOON_MS
     clock.wall += 1500
-    assert guarded.now_ms() == 1_000_600
+    assert guarded.now_ms() == NOON_MS + 600
     clock.wall -= 2000
     with pytest.raises(TryAgain, match="the ledger already holds"):
         guarded.now_ms()
@@ -62,8 +63,31 @@ def test_a_small_step_back_is_absorbed_and_a_large_one_refused() -> None:
 
 def test_a_clock_behind_the_ledger_refuses_to_start() -> None:
     with pytest.raises(TryAgain) as caught:
-        GuardedClock(HandClock(), floor_ms=2_000_000).now_ms()
+        GuardedClock(HandClock(), floor_ms=NOON_MS + 1_000_000).now_ms()
     assert "timedatectl" in caught.value.hint
+
+
+@pytest.mark.parametrize("year", [1970, 2000, 2025, 2100, 9999, 300_000])
+def test_a_clock_far_off_is_refused_before_the_first_file_is_made(
+    tmp_path: Path, year: int
+) -> None:
+    world = World.make(tmp_path)
+    settings = load_settings(world.config)
+    settings.gateway.data_dir.mkdir()
+    clock = HandClock((year - 1970) * 31_556_952_000 + 86_400_000)
+    with pytest.raises(TryAgain, match=f"the clock shows the year {year}:") as caught:
+        open_gateway(settings, clock, now_s=0.0)
+    assert "timedatectl" in caught.value.hint
+    assert list(settings.gateway.data_dir.iterdir()) == []
+
+
+def test_a_clock_that_leaps_out_of_the_calendars_stops_the_daemon_with_a_reason() -> None:
+    clock = HandClock()
+    guarded = GuardedClock(clock, floor_ms=0)
+    guarded.now_ms()
+    clock.wall += 100 * 31_556_952_000
+    with pytest.raises(TryAgain, match="the clock shows the year 2126"):
+        guarded.now_ms()
 
 
 def test_a_correction_of_a_second_or_more_is_told_once() -> None:

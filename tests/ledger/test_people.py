@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.ledger.people import GIVEN, LEFT
 from gateway.ledger.rows import ConsentRow, OptoutRow, SnapshotRow, Suppression
+from gateway.ledger.schema import WAITING
 from gateway.ledger.store import Store
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def test_what_the_writer_asks_of_a_person_is_one_search_in_an_index(tmp_path: Pa
         ("consents", "person=x'00' ORDER BY id"),
         ("consent_requests", "person=x'00' AND closed_ms IS NULL ORDER BY id"),
         ("listed", "snapshot=1 AND person=x'00'"),
-        ("submissions", "state='held' AND person=x'00'"),
+        ("submissions", f"person=x'00' AND {WAITING}"),
     ):
         plan = explain(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {where}").fetchall()
         assert "SEARCH" in plan[0][3], table

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.errors import DataError
 from gateway.policy.explain import explain, explain_lines, judge
+from gateway.policy.prose import paragraph
 from gateway.policy.request import brand_windows, parse_location, parse_request
 
 if TYPE_CHECKING:
@@ -112,6 +112,35 @@ def test_an_opt_out_may_be_part_of_the_question(book: Rulebook) -> None:
     assert explain(book, asked(opted_out=""))["action"] == "release"
 
 
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("+3363998", "numbers that begin with +33 have 11 digits"),
+        ("+11555012345", "no area code of country code 1 begins with 1"),
+        ("hello", "consists of + and digits"),
+        ("6622", "4 digits are a short code"),
+        ("+9990001112223", "no country code begins with +999"),
+    ],
+)
+def test_a_number_that_nobody_can_have_is_refused_and_said_why(
+    book: Rulebook, number: str, says: str
+) -> None:
+    answer = explain(book, asked(to=number))
+    assert (answer["action"], answer["reason"]) == ("refuse", "invalid_number")
+    assert (answer["until"], answer["rules"], answer["candidates"]) == (None, [], [])
+    assert says in str(answer["warnings"])
+    assert answer["versions"] == book.versions
+    told = paragraph(judge(book, asked(to=number, category="otp")))
+    assert told.startswith("Refuse a one-time password: there can be no such number. ")
+
+
+def test_a_mistake_elsewhere_is_an_error_also_when_the_number_cannot_be(book: Rulebook) -> None:
+    with pytest.raises(DataError) as caught:
+        explain(book, asked(to="+3363998", campain="A"))
+    assert caught.value.fields["field"] == "campain"
+    assert caught.value.hint == "did you mean campaign?"
+
+
 def test_checks_limit_what_is_judged(book: Rulebook) -> None:
     night = asked(now="2026-11-24T02:00:00Z")
     assert explain(book, night | {"checks": ["windows"]})["action"] == "hold"
@@ -129,8 +158,8 @@ def test_facts_no_rule_asks_for_change_nothing(book: Rulebook) -> None:
     [
         ({"to": None}, "to"),
         ({"to": 33639981234}, "to"),
-        ({"to": "+3363998"}, "to"),
-        ({"to": "hello"}, "to"),
+        ({"to": ""}, "to"),
+        ({"to": "0639981234"}, "to"),
         ({"now": None}, "now"),
         ({"now": "yesterday"}, "now"),
         ({"now": "2026-11-24T12:00:00"}, "now"),
@@ -169,6 +198,7 @@ def test_facts_no_rule_asks_for_change_nothing(book: Rulebook) -> None:
         ({"consent": [{"granted_at": "x"}]}, "consent[0].granted_at"),
         ({"consent": [{"withdrawn_at": "2026-01-01"}]}, "consent[0].withdrawn_at"),
         ({"cart_abandoned_at": 5}, "cart_abandoned_at"),
+        ({"cart_abandoned_at": "2026-11-24T12:00:01Z"}, "cart_abandoned_at"),
         ({"windows": {"open": "08:00"}}, "windows"),
         ({"windows": [5]}, "windows[0]"),
         ({"windows": [{"open": "08:00"}]}, "windows[0].close"),
@@ -239,7 +269,7 @@ def test_one_bad_line_is_an_error_for_that_line_and_the_rest_goes_on(book: Ruleb
         '{"to":"+33639981234"',
         "",
         "   \n",
-        json.dumps(asked(to="+3363998")),
+        json.dumps(asked(to="0639981234")),
         "[1]",
         "[" * 100_000,
         "1" * 5000,
@@ -262,19 +292,3 @@ def test_every_answer_is_one_line_that_can_be_written_as_utf_8(book: Rulebook) -
     for line in explain_lines(book, [*lines, json.dumps(asked(category="\udc00\n"))]):
         assert "\n" not in line
         line.encode("utf-8")
-
-
-def test_lines_are_answered_by_the_ten_thousand_a_second_after_warm_up(book: Rulebook) -> None:
-    # An idle core answers 40,000; the bound is low so that a busy machine does not fail the test.
-    lines = [
-        json.dumps(asked(to=to, now=f"2026-11-24T{hour:02d}:30:00Z", brand="acme", text="…"))
-        for to in ("+33639981234", "+34600111222", "+13055550123", "+447700900123")
-        for hour in range(24)
-    ] * 10
-    list(explain_lines(book, lines))
-    best = 0.0
-    for _ in range(3):
-        started = time.process_time()
-        assert sum(1 for _ in explain_lines(book, lines)) == len(lines)
-        best = max(best, len(lines) / (time.process_time() - started))
-    assert best > 10_000

@@ -327,7 +327,8 @@ def test_an_old_snapshot_of_a_registry_is_warned_about(book: Rulebook) -> None:
     found = asked(book, "AR", NOON, K, checks=["consent"], registries=old)
     assert found["action"] == "release"
     found = asked(book, "AR", NOON, P, checks=["consent"], registries=old, consent=DOUBLE)
-    assert any("nollame_ar" in warning for warning in found["warnings"])
+    assert "registry_outdated" in warned(found)
+    assert "AR-NO-LLAME" in str(found["warnings"])
 
 
 # --- senders and carriers -------------------------------------------------------------------------

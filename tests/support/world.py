@@ -39,6 +39,12 @@ T = TypeVar("T")
 #: Saturday 2026-11-21, 11:00 in Madrid: nothing is quiet.
 NOON_MS = 1_795_255_200_000
 
+NOTICE = "Su factura vence el dia 30"
+#: With all that the law wants of it: who writes, and how to stop it.
+PROMOTION = "ACME: -20 % este fin de semana. Baja: https://acme.example/b"
+#: What a person must have agreed to for messages of these categories.
+PURPOSES = {"promotional": "marketing", "cart_reminder": "cart"}
+
 CONFIG = """
 [gateway]
 name = "sms.example.es"
@@ -53,6 +59,7 @@ tax_id = "B00000000"
 legal_name = "ACME Ejemplo SA"
 tax_id = "A00000000"
 senders = ["ACME", "+34600555000", "+34600111942"]
+opt_out_url = "https://acme.example/b"
 [senders.ACME]
 registered_in = ["ES"]
 [senders."+34600555000"]
@@ -145,6 +152,7 @@ class Daemon:
     gateway: Gateway
     nursery: trio.Nursery
     role: Role = Role.OPERATOR
+    agreed: set[tuple[str, str]] = field(default_factory=set)
 
     async def ask_all(self, requests: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
         """Send requests over one connection; every line that came back."""
@@ -184,9 +192,24 @@ class Daemon:
         return [a["item"] for a in await self.ask_all([(cmd, args)]) if "item" in a]
 
     async def submit(self, to: str, **args: object) -> dict[str, Any]:
-        """Submit a legal notice (which no quiet hours hold under the law of Spain)."""
-        request = {"text": "Su factura vence el dia 30", "category": "legal_notice", **args}
-        return await self.result("submit", to=to, **request)
+        """Submit a legal notice (which no quiet hours hold under the law of Spain).
+
+        Who is sent a promotion or a reminder agreed to it before, and its text is as it must be.
+        """
+        category = str(args.get("category", "legal_notice"))
+        text = NOTICE
+        if category in PURPOSES:
+            text = PROMOTION
+            await self.willing(to, purpose=PURPOSES[category])
+        return await self.result("submit", to=to, **{"text": text, "category": category, **args})
+
+    async def willing(self, *people: str, purpose: str = "marketing") -> None:
+        """These people agree to messages of the brand, if they did not before."""
+        fresh = [each for each in people if (each, purpose) not in self.agreed]
+        self.agreed.update((each, purpose) for each in fresh)
+        grant = {"brand": "acme", "purpose": purpose, "method": "double", "source": "web form"}
+        answers = await self.ask_all([("consent.grant", {"to": each, **grant}) for each in fresh])
+        assert all("result" in answer for answer in answers), answers
 
     async def final(self, submission_id: str, timeout_s: float = 3600) -> dict[str, Any]:
         """The record once it is sealed."""
