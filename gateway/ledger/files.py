@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _WAL_PAGES = 4096
 #: How many entries at the end of the file are checked to chain at every start.
 _TAIL_ENTRIES = 256
+#: Of every SQLite file (https://www.sqlite.org/fileformat.html section 1.3).
+_HEADER_BYTES = 100
 
 
 @contextmanager
@@ -110,12 +112,19 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 def _require_sqlite(path: Path) -> None:
     with path.open("rb") as file:
-        if file.read(16) != b"SQLite format 3\x00":
-            raise StorageError(
-                f"{path} is not a SQLite file",
-                hint="keep it as evidence; gateway.data_dir must hold an Acuse ledger or be empty",
-                file=str(path),
-            )
+        header = file.read(_HEADER_BYTES)
+    if not header.startswith(b"SQLite format 3\x00"):
+        raise StorageError(
+            f"{path} is not a SQLite file",
+            hint="keep it as evidence; gateway.data_dir must hold an Acuse ledger or be empty",
+            file=str(path),
+        )
+    if len(header) < _HEADER_BYTES:  # SQLite would take it for an empty file
+        raise StorageError(
+            f"{path} is damaged: it ends within its header",
+            hint="keep the file as evidence and restore the last backup into an empty directory",
+            file=str(path),
+        )
 
 
 def require_version(connection: sqlite3.Connection, path: Path) -> None:

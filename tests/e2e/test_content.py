@@ -46,7 +46,12 @@ def site() -> Iterator[Site]:
         (packs / "own.toml").write_text(WAIVER + waivers)
         text = made.config.read_text()
         made.config.write_text(
-            re.sub(r"senders = \[.*\]", 'opt_out_url = "https://acme.example/b"', text, count=1)
+            re.sub(
+                r"senders = \[.*\]\n(opt_out_url = .*\n)?",
+                'opt_out_url = "https://acme.example/b"\n',
+                text,
+                count=1,
+            )
         )
         yield made
 

@@ -270,7 +270,11 @@ def test_every_ending_has_one_seal_unless_it_was_reopened(traffic: Traffic) -> N
         else:
             assert events["S.1"] == 1 + events["x.Reopened"]
             assert record["seal"]["seq"] in {event["seq"] for event in record["events"]}
-        assert events["x.Reopened"] == (record["to"][-3:] == "944")
+        if record["to"][-3:] == "931":  # the response may come after the seal: it is in the ledger
+            assert events["x.Reopened"] in (0, 1)
+            assert events["F.1"] == 1
+        else:
+            assert events["x.Reopened"] == (record["to"][-3:] == "944")
         assert record.get("contradicted", False) == (record["to"][-3:] == "944")
 
 
