@@ -55,6 +55,8 @@ def grant(run: Run, **given: str | None) -> None:
         print_json(result)
     else:
         click.echo(_line(result))
+    if given.get("method") == "double" and not given.get("source"):
+        note("nothing says where it was confirmed: --source would be the evidence")
     left = result.get("opted_out")
     if isinstance(left, dict):
         note(f"the recipient opted out of {left['brand'] or 'every brand'}; {left['hint']}")

@@ -77,7 +77,7 @@ class Consents:
         opt-out of the person stays: whoever left comes back by taking it off the list.
 
         Raises:
-            DataError: a purpose, method or time that cannot be, or double without a source.
+            DataError: a purpose, method or time that cannot be.
         """
         check_grant(purpose, method, text, source, at_ms, now_ms)
         details = details_of(text, source, evidence)

@@ -49,13 +49,6 @@ def check_grant(
             hint="double only where the person confirmed a request",
             field="method",
         )
-    if method == "double" and not source:
-        raise DataError(
-            "source: a confirmed consent needs one",
-            hint="say where it was confirmed; what was asked here is confirmed with"
-            " `acuse consent confirm`",
-            field="source",
-        )
     for field, value, most in (("text", text, TEXT_MOST), ("source", source, SOURCE_MOST)):
         if value is not None and len(value) > most:
             raise DataError(

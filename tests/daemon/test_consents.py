@@ -139,7 +139,6 @@ def test_nothing_of_a_person_stands_in_the_file_in_clear(registry: Registry) -> 
     [
         ({"purpose": "anything"}, "purpose"),
         ({"method": "triple"}, "method"),
-        ({"method": "double"}, "source"),
         ({"at_ms": NOW + 1}, "at"),
         ({"at_ms": 946_684_799_999}, "at"),
         ({"text": "x" * 4001}, "text"),
@@ -358,7 +357,6 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(registry: Registry) -> 
         ({"to": ANNA, "brand": "nobody"}, "brand"),
         ({"to": ANNA, "brand": "acme", "method": "single"}, "purpose"),
         ({"to": ANNA, "brand": "acme", "purpose": "cart"}, "method"),
-        ({"to": ANNA, "brand": "acme", "purpose": "cart", "method": "double"}, "source"),
         ({"at": "tomorrow"}, "at"),
         ({"at": "2026-11-21T10:00:00"}, "at"),
         ({"at": "2027-01-01T00:00:00Z"}, "at"),

@@ -368,7 +368,6 @@ async def test_a_dropped_registry_lists_nobody(tmp_path: Path, autojump_clock: M
         ("registry.begin", {"name": "rne", "as_of": "2026-10-31T00:00:00Z"}, "as_of"),
         ("registry.add", {"dry_run": True, "rows": 5}, "rows"),
         ("consent.grant", {"purpose": "cart", "method": "single"}, "to"),
-        ("consent.grant", {"to": ANNA, "purpose": "cart", "method": "double"}, "source"),
         ("consent.grant", {"to": ANNA, "method": "single"}, "purpose"),
         ("consent.grant", {"to": ANNA, "brand": "x"}, "brand"),
         ("consent.grant", {"to": ANNA, "text": 5}, "text"),
