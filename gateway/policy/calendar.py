@@ -250,11 +250,20 @@ def local_text(instant_s: float, zone: str) -> str:
     second = int(instant_s)
     for start, end, offset in offsets(zone, second // BLOCK_S):
         if start <= second < end:
-            days, of_day = divmod(second + offset, DAY_S)
-            minutes, seconds = divmod(of_day, 60)
-            date_text, ahead = _date_text(days), _offset_text(offset)
-            return f"{date_text}T{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{ahead}"
+            minute, seconds = divmod(second + offset, 60)
+            return f"{_minute_text(minute)}:{seconds:02d}{_offset_text(offset)}"
     raise AssertionError("a block covers its own instants")
+
+
+def utc_text(instant_s: float) -> str:
+    """The instant in UTC, whole seconds: `2026-11-30T07:00:00Z`."""
+    minute, seconds = divmod(int(instant_s), 60)
+    return f"{_minute_text(minute)}:{seconds:02d}Z"
+
+
+def _minute_text(minute: int) -> str:
+    days, of_day = divmod(minute, MINUTES_PER_DAY)
+    return f"{_date_text(days)}T{of_day // 60:02d}:{of_day % 60:02d}"
 
 
 @lru_cache(maxsize=512)

@@ -11,10 +11,11 @@ agree after each was asked once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from gateway.policy.calendar import DAY_S, zone_named
+from gateway.policy.calendar import DAY_S, utc_text, zone_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,12 +38,11 @@ class CapCount:
 
     def as_dict(self) -> dict[str, object]:
         """`{"rule","counted","most","since"}`: the snapshot a decision keeps."""
-        since = datetime.fromtimestamp(int(self.since_s), UTC)
         return {
             "rule": self.rule.id,
             "counted": self.counted,
             "most": self.rule.most,
-            "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "since": utc_text(self.since_s),
         }
 
 
@@ -51,6 +51,8 @@ def stamps(rule: CapRule, message: Message, history: Sequence[Sent]) -> list[flo
 
     A message whose campaign is not known counts for every campaign: the strictest reading.
     """
+    if not history:
+        return []
     campaign = message.campaign if rule.by_campaign else ""
     return sorted(
         sent.at_s
@@ -64,6 +66,8 @@ def stamps(rule: CapRule, message: Message, history: Sequence[Sent]) -> list[flo
 def count(rule: CapRule, message: Message, found: Sequence[float], at_s: float) -> CapCount:
     """How many of the stamps count at that instant."""
     since_s = _since(rule, message, at_s)
+    if not found:
+        return CapCount(rule, 0, since_s)
     if rule.kind == "rolling":  # one exactly a period old no longer counts
         counted = sum(1 for stamp in found if stamp + rule.period_s > at_s)
     else:
@@ -100,22 +104,26 @@ def _since(rule: CapRule, message: Message, at_s: float) -> float:
     if rule.kind == "cart":
         abandoned_at = message.cart_abandoned_at
         return at_s - _CART_S if abandoned_at is None else abandoned_at.timestamp()
-    return _period_start(rule, at_s).timestamp()
+    return _period_start(rule.zone, rule.kind == "calendar_week", int(at_s) // 60).timestamp()
 
 
-def _period_start(rule: CapRule, at_s: float) -> datetime:
+@lru_cache(maxsize=256)
+def _period_start(zone_name: str, weekly: bool, minute: int) -> datetime:
     """The first instant of the local day or week: also where the clock skips midnight (it is the
     first instant after the gap) or shows it twice (the first time).
+
+    *minute* since the epoch, UTC: no clock of our times begins a day within one.
     """
-    zone = zone_named(rule.zone)
-    day = datetime.fromtimestamp(at_s, zone).date()
-    if rule.kind == "calendar_week":
+    zone = zone_named(zone_name)
+    day = datetime.fromtimestamp(minute * 60, zone).date()
+    if weekly:
         day -= timedelta(days=day.weekday())
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _next_period(rule: CapRule, at_s: float) -> float:
     """The first instant of the local day or week that follows."""
-    start = _period_start(rule, at_s)
-    day = start.date() + timedelta(days=7 if rule.kind == "calendar_week" else 1)
+    weekly = rule.kind == "calendar_week"
+    start = _period_start(rule.zone, weekly, int(at_s) // 60)
+    day = start.date() + timedelta(days=7 if weekly else 1)
     return datetime(day.year, day.month, day.day, tzinfo=start.tzinfo).timestamp()

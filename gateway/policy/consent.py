@@ -40,15 +40,13 @@ def missing(
     rules: Sequence[ConsentRule], facts: Facts, now: datetime
 ) -> Iterator[tuple[ActingRule, Reason, str]]:
     """The rules that ask for consent the person has not given, or not in that way."""
+    given = [consent for consent in facts.consents if stands(consent, now)]
+    agreed = {consent.purpose for consent in given}
+    confirmed = {consent.purpose for consent in given if consent.method == "double"}
     for rule in rules:
-        given = [
-            consent
-            for consent in facts.consents
-            if consent.purpose == rule.purpose and stands(consent, now)
-        ]
-        if not given:
+        if rule.purpose not in agreed:
             yield rule, "consent_missing", f"there is no consent for {rule.purpose}"
-        elif rule.method == "double" and all(consent.method != "double" for consent in given):
+        elif rule.method == "double" and rule.purpose not in confirmed:
             yield rule, "double_opt_in_required", "the consent was not confirmed (double opt-in)"
 
 

@@ -124,10 +124,9 @@ def instructed(facts: Facts, now: datetime) -> bool:
 
 def instruction_ends_s(rules: Sequence[ContentRule], facts: Facts, now: datetime) -> float:
     """When the last instruction gets too old for a monthly rule; seconds since the epoch."""
-    if facts.instructed_at is None or not instructed(facts, now):
+    if facts.instructed_at is None or not any(rule.every == "month" for rule in rules):
         return math.inf
-    monthly = any(rule.every == "month" for rule in rules)
-    return (facts.instructed_at + MONTH).timestamp() if monthly else math.inf
+    return (facts.instructed_at + MONTH).timestamp() if instructed(facts, now) else math.inf
 
 
 # -- what a text shows -------------------------------------------------------------------------

@@ -12,15 +12,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from gateway.errors import DataError
-from gateway.policy.calendar import block_of, local_text
+from gateway.policy.calendar import block_of, utc_text
 from gateway.policy.facts import NO_FACTS, Facts, Message, Reason
 from gateway.policy.judges import Judge
 from gateway.policy.rules import CATEGORIES, Rule
 from gateway.policy.schedule import make_schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.policy.book import Rulebook
     from gateway.policy.caps import CapCount
+    from gateway.policy.numbering import Place
     from gateway.policy.rules import ContentRule, Waiver
     from gateway.policy.schedule import Schedule
 
@@ -79,20 +82,14 @@ class Decision:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every place considered, with its wall time and whether it alone is open."""
-        at_s = self.at_s
         return tuple(
-            Candidate(
-                place.jurisdiction,
-                place.zone,
-                local_text(at_s, place.zone) if place.zone else "",
-                bool(openings.until(at_s)),
-            )
-            for place, openings in zip(self.schedule.places, self.schedule.by_place, strict=True)
+            Candidate(place.jurisdiction, place.zone, local_time, is_open)
+            for place, (local_time, is_open) in self._standing()
         )
 
     def until_text(self) -> str | None:
         """`until` as `2026-11-30T07:00:00Z`."""
-        return None if self.until is None else self.until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return None if self.until is None else utc_text(self.until.timestamp())
 
     def as_json(self) -> dict[str, object]:
         """The answer of `acuse policy explain`; `why`, `caps`, `waivers` where there are any."""
@@ -114,23 +111,18 @@ class Decision:
         return answer
 
     def _candidates(self) -> list[dict[str, object]]:
-        """`candidates` as JSON; many places share a zone."""
-        at_s = self.at_s
-        times: dict[str, str | None] = {"": None}
-        shown: list[dict[str, object]] = []
-        for place, openings in zip(self.schedule.places, self.schedule.by_place, strict=True):
-            zone = place.zone
-            if zone not in times:
-                times[zone] = local_text(at_s, zone)
-            shown.append(
-                {
-                    "jurisdiction": place.jurisdiction,
-                    "zone": zone or None,
-                    "local_time": times[zone],
-                    "open": openings.until(at_s) > 0,
-                }
-            )
-        return shown
+        return [
+            {
+                "jurisdiction": place.jurisdiction,
+                "zone": place.zone or None,
+                "local_time": local_time or None,
+                "open": is_open,
+            }
+            for place, (local_time, is_open) in self._standing()
+        ]
+
+    def _standing(self) -> Iterable[tuple[Place, tuple[str, bool]]]:
+        return zip(self.schedule.places, self.schedule.standing(self.at_s), strict=True)
 
     def as_entry(self) -> dict[str, object]:
         """The `decision` of a ledger entry (LEDGER section 2)."""
@@ -142,10 +134,10 @@ class Decision:
                 {
                     "jurisdiction": place.jurisdiction,
                     "zone": place.zone,
-                    "time": local_text(self.at_s, place.zone),
+                    "time": local_time,
                 }
-                for place in self.schedule.places
-                if place.zone
+                for place, (local_time, _) in self._standing()
+                if local_time
             ],
         }
         if self.until is not None:
@@ -194,8 +186,10 @@ def decide(
     judge = Judge(
         schedule, book.vocabulary, message, facts, now, checks, schedule_at, close_guard_s
     )
-    judge.note_waivers(stated)
+    if stated:
+        judge.note_waivers(stated)
     action, until_s, reason, grounds = judge.verdict()
+    released_s, arrive_s = judge.ends_s() if action == "release" else (at_s, at_s)
     return Decision(
         action,
         None if until_s is None else datetime.fromtimestamp(until_s, UTC),
@@ -206,11 +200,11 @@ def decide(
         message,
         at_s,
         schedule,
-        judge.released_until_s() if action == "release" else at_s,
+        released_s,
         judge.counts,
-        tuple(waiver.id for waiver in waivers),
+        tuple(waiver.id for waiver in waivers) if waivers else (),
         tuple(judge.told),
-        judge.arrive_until_s() if action == "release" else at_s,
+        arrive_s,
     )
 
 

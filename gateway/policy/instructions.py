@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.policy.words import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gateway.policy.words import Words
 
+#: Texts whose findings are remembered.
+_TEXTS: Final = 64
 #: A verb makes an instruction of a keyword that follows within so many words, or precedes it.
 _AFTER_VERB: Final = 4
 _BEFORE_VERB: Final = 5
@@ -53,11 +56,13 @@ class Instructions:
         #: SHA-256 (hex) of the file.
         self.version = version
         every = self.languages.values()
-        self._keywords = {phrase for each in every for phrase in each.keywords}
-        self._first = frozenset(phrase[0] for phrase in self._keywords)
+        self._keywords = _by_first({phrase for each in every for phrase in each.keywords})
         self._verbs = frozenset(verb for each in every for verb in each.verbs)
-        self._leave = {phrase for each in every for phrase in each.leave}
-        self._leave_first = frozenset(phrase[0] for phrase in self._leave)
+        self._leave = _by_first({phrase for each in every for phrase in each.leave})
+
+        # What was asked of one text is asked again: by other rules, and for its next recipient.
+        self.keyword = lru_cache(maxsize=_TEXTS)(self._keyword)
+        self.leaves = lru_cache(maxsize=_TEXTS)(self._speaks_of_leaving)
 
     def language_of(self, text: str, otherwise: str) -> str:
         """The language a text is written in, as far as its common words tell."""
@@ -70,17 +75,17 @@ class Instructions:
         leading = [name for name, count in counts.items() if count == best]
         return otherwise if otherwise in leading else leading[0]
 
-    def keyword(self, words: Words) -> str:
+    def _keyword(self, words: Words) -> str:
         """The keyword the text says to answer; "" if it says nothing of the kind."""
-        if self._first.isdisjoint(words.known):
+        if self._keywords.keys().isdisjoint(words.known):
             return ""
         listed = words.listed
         for at, word in enumerate(listed):
-            if word not in self._first:
-                continue
-            for phrase in self._keywords:
+            for phrase in self._keywords.get(word, ()):
                 end = at + len(phrase)
-                if tuple(listed[at:end]) == phrase and self._instructs(listed, at, end):
+                if (end == at + 1 or tuple(listed[at:end]) == phrase) and self._instructs(
+                    listed, at, end
+                ):
                     return " ".join(phrase).upper()
         return ""
 
@@ -92,11 +97,21 @@ class Instructions:
         following = words[end : end + 2]
         return len(following) == 2 and following[0] in _TO and _is_code(following[1])
 
-    def leaves(self, words: Words) -> bool:
+    def _speaks_of_leaving(self, words: Words) -> bool:
         """Whether it speaks of opting out, a link's own words included."""
-        return not self._leave_first.isdisjoint(words.known) and any(
-            words.has(phrase) for phrase in self._leave
+        return any(
+            words.has(phrase)
+            for word in self._leave.keys() & words.known
+            for phrase in self._leave[word]
         )
+
+
+def _by_first(phrases: Iterable[tuple[str, ...]]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Phrases by their first word, the longest first."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(phrases, key=lambda each: (-len(each), each)):
+        found.setdefault(phrase[0], []).append(phrase)
+    return {word: tuple(each) for word, each in found.items()}
 
 
 def _is_code(word: str) -> bool:
@@ -119,8 +134,13 @@ class Link(NamedTuple):
     sure: bool
 
 
-def links(words: Words) -> Iterator[Link]:
+@lru_cache(maxsize=_TEXTS)
+def links(words: Words) -> tuple[Link, ...]:
     """Every link in the text, with a scheme or not."""
+    return tuple(_links(words))
+
+
+def _links(words: Words) -> Iterator[Link]:
     if "." not in words.folded:
         return
     for part in words.folded.split():
@@ -134,4 +154,4 @@ def links(words: Words) -> Iterator[Link]:
 
 def target_of(url: str) -> Link | None:
     """The link a configured address is; None for none."""
-    return next(links(read(url)), None) if url else None
+    return next(iter(links(read(url))), None) if url else None

@@ -32,6 +32,7 @@ _Counted: TypeAlias = "Sequence[tuple[CapRule, Sequence[float]]]"
 _NEED_LOCATION: Final = frozenset({"promotional", "cart_reminder", "debt_claim"})
 #: Categories that what somebody wrote blocks until a person has read it.
 _ADVERTISING: Final = frozenset({"promotional", "cart_reminder"})
+_NOTHING: Final = frozenset[str]()
 #: Checks a service rule may set aside as a whole.
 _PASSABLE_CHECKS: Final = frozenset({"windows", "caps"})
 #: Categories whose hours are those of arrival: what leaves a moment before closing, or waits at the
@@ -41,6 +42,12 @@ _ARRIVE_IN_HOURS: Final = frozenset({"promotional", "cart_reminder", "debt_claim
 
 class Judge:
     """One message before the rules of its places. `warnings` and `counts` fill up on the way."""
+
+    __slots__ = (
+        *("_at_s", "_checks", "_day", "_ends_s", "_facts", "_guard_s", "_message", "_now"),
+        *("_passed", "_schedule", "_schedule_at", "_services", "_vocabulary"),
+        *("counts", "told", "warnings"),
+    )
 
     def __init__(
         self,
@@ -61,8 +68,13 @@ class Judge:
         self._facts = facts
         self._now = now
         self._at_s = now.timestamp()
-        self._services, self._passed = services.passed(schedule.rules.services, message, now)
-        self._checks = checks - (self._passed & _PASSABLE_CHECKS)
+        self._day = schedule.on(now.date())  # only what is in force
+        self._services: tuple[Rule, ...] = ()
+        self._passed: frozenset[str] = _NOTHING
+        self._checks = checks
+        if message.service is not None:
+            self._services, self._passed = services.passed(self._day.rules.services, message, now)
+            self._checks = checks - (self._passed & _PASSABLE_CHECKS)
         self.warnings = list(schedule.warnings)
         #: Why it is refused, where a rule's name does not say it: what is missing, and the way out.
         self.told: list[str] = []
@@ -82,75 +94,93 @@ class Judge:
                     f"{waiver.id}: expired on {waiver.expires}, {waiver.rule} binds"
                 )
 
-    def released_until_s(self) -> float:
-        """Until when a release holds: rules come into force and lapse with the UTC day."""
-        day_ends_s = (self._at_s // DAY_S + 1) * DAY_S
-        closes_s = self._schedule.open.until(self._at_s) - self._guard_s
-        return min(self._ends_s, day_ends_s, closes_s)
+    def ends_s(self) -> tuple[float, float]:
+        """Until when a release holds, and until when a message that leaves now may arrive.
 
-    def arrive_until_s(self) -> float:
-        """Until when a message that leaves now may arrive; infinite where no hours end."""
+        Rules come into force and lapse with the UTC day. Infinite where no hours end.
+        """
+        closes_s = self._schedule.open.until(self._at_s)
+        day_ends_s = (self._at_s // DAY_S + 1) * DAY_S
+        released_s = min(self._ends_s, day_ends_s, closes_s - self._guard_s)
         if self._message.category not in _ARRIVE_IN_HOURS or "windows" not in self._checks:
-            return math.inf
-        ends_s = self._schedule.open.until(self._at_s)
-        return math.inf if ends_s >= self._schedule.computed_until_s else ends_s
+            return released_s, math.inf
+        if closes_s >= self._schedule.computed_until_s:
+            return released_s, math.inf
+        return released_s, closes_s
 
     def verdict(self) -> Verdict:
         """The first refusal, or what windows and caps say."""
-        rules, message, facts, now = self._schedule.rules, self._message, self._facts, self._now
-        checks = self._checks
-        if "location" in checks and self._schedule.unlocated and message.category in _NEED_LOCATION:
+        rules, checks = self._day.rules, self._checks
+        if (
+            self._schedule.unlocated
+            and "location" in checks
+            and self._message.category in _NEED_LOCATION
+        ):
             return "refuse", None, "location_ambiguous", ()
-        if "sender" in checks:
-            self.warnings += senders.doubts(rules.senders, message)
-            refused = self._refused(senders.unfit(rules.senders, message))
-            refused = refused or self._refused(senders.uncarried(rules.carriers, message))
+        if (rules.senders or rules.carriers) and "sender" in checks:
+            refused = self._unsendable()
             if refused:
                 return refused
         if "consent" in checks:
             refused = self._unpermitted()
-            self.warnings += consent.outdated(rules.registries, facts, now)
+            if rules.registries:
+                self.warnings += consent.outdated(rules.registries, self._facts, self._now)
             if refused:
                 return refused
         if "content" in checks:
-            words = self._vocabulary
-            refused = self._refused(content.broken(words, rules.contents, message, facts, now))
-            self.warnings += content.doubts(words, rules.contents, message)
-            self._ends_s = min(self._ends_s, content.instruction_ends_s(rules.contents, facts, now))
+            refused = self._unspeakable()
             if refused:
                 return refused
         return self._when()
 
+    def _unsendable(self) -> Verdict | None:
+        """What the sender, or who it sends for, does not permit."""
+        rules, message = self._day.rules, self._message
+        self.warnings += senders.doubts(rules.senders, message)
+        refused = self._refused(senders.unfit(rules.senders, message))
+        return refused or self._refused(senders.uncarried(rules.carriers, message))
+
+    def _unspeakable(self) -> Verdict | None:
+        """What the text lacks, or may not be about."""
+        rules, message, words = self._day.rules.contents, self._message, self._vocabulary
+        refused = None
+        if rules:
+            facts, now = self._facts, self._now
+            refused = self._refused(content.broken(words, rules, message, facts, now))
+            self._ends_s = min(self._ends_s, content.instruction_ends_s(rules, facts, now))
+        self.warnings += content.doubts(words, rules, message)
+        return refused
+
     def _unpermitted(self) -> Verdict | None:
         """What the person, or a registry they are in, does not permit."""
-        rules, facts, now = self._schedule.rules, self._facts, self._now
-        registries: Iterable[RegistryRule] = rules.registries
-        refused = None if "optout" in self._passed else self._opted_out()
-        if "consent" in self._passed:  # nor does a registry count that consent goes before
+        rules, facts, now, passed = self._day.rules, self._facts, self._now, self._passed
+        refused = None
+        if facts.opted_out and "optout" not in passed:
+            refused = self._opted_out()
+        registries: Sequence[RegistryRule] = rules.registries
+        if "consent" in passed:  # nor does a registry count that consent goes before
             registries = [rule for rule in registries if not rule.unless_consent]
-        else:
-            refused = refused or self._refused(consent.missing(rules.consents, facts, now))
-        return refused or self._refused(consent.listed(tuple(registries), facts, now))
+        elif rules.consents and not refused:
+            refused = self._refused(consent.missing(rules.consents, facts, now))
+        if refused or not registries or not facts.registries:
+            return refused
+        return self._refused(consent.listed(registries, facts, now))
 
     def _opted_out(self) -> Verdict | None:
         facts = self._facts
         if facts.opted_out == "suspected" and self._message.category not in _ADVERTISING:
             return None
-        blocking = consent.opted_out(self._schedule.rules.optouts, facts, self._now)
+        blocking = consent.opted_out(self._day.rules.optouts, facts, self._now)
         if blocking:
             return "refuse", None, "opted_out", blocking
-        if facts.opted_out:
-            self.warnings.append("opted_out: the recipient opted out; this category may go")
+        self.warnings.append("opted_out: the recipient opted out; this category may go")
         return None
 
     def _refused(self, broken: _Broken) -> Verdict | None:
         """The refusal for which the first acting rule stands, with all that stand for it too."""
-        day = self._now.date()
         reason: Reason | None = None
         grounds: list[Rule] = []
         for rule, why, told in broken:
-            if not rule.in_force(day):
-                continue
             if not rule.acts:
                 self.warnings.append(f"{rule.id}: {told} ({rule.cite})")
             elif reason in (None, why):
@@ -174,15 +204,16 @@ class Judge:
         opens_s, refused = self._opening(self._at_s, blocked)
         if refused:
             return refused
-        free_s, refused = self._free(acting, opens_s, blocked)
-        if refused:
-            return refused
-        at_s, refused = self._opening(free_s, blocked)
-        # What is free stays free, so windows and caps agree on this instant. Only now: a cap that
-        # refuses is about the instant at which everything else lets the message go.
-        refused = refused or self._overspent(acting, at_s)
-        if refused:
-            return refused
+        at_s = opens_s
+        if acting:
+            free_s, refused = self._free(acting, opens_s, blocked)
+            if not refused and free_s != opens_s:
+                at_s, refused = self._opening(free_s, blocked)
+            # What is free stays free, so windows and caps agree on this instant. Only now: a cap
+            # that refuses is about the instant at which everything else lets the message go.
+            refused = refused or self._overspent(acting, at_s)
+            if refused:
+                return refused
         if at_s == self._at_s:
             return "release", None, None, self._open_rules()
         if at_s >= limit_s:
@@ -221,7 +252,7 @@ class Judge:
     def _open_rules(self) -> tuple[Rule, ...]:
         if "windows" not in self._checks:
             return self._services
-        return (*self._schedule.acting_on(self._now.date()), *self._services)
+        return (*self._day.open_rules, *self._services)
 
     def _opening(self, at_s: float, blocked: dict[Rule, None]) -> tuple[float, Verdict | None]:
         """When the windows are open from *at_s* on, or the refusal if they never are."""
@@ -257,12 +288,11 @@ class Judge:
         if self._message.valid_until is not None:
             limit_s = self._message.valid_until.timestamp()
         found: tuple[Rule, ...] = ()
-        if not self._schedule.rules.deadlines or "windows" not in self._checks:
+        deadlines = self._day.rules.deadlines
+        if not deadlines or "windows" not in self._checks:
             return limit_s, found
         abandoned_at = self._message.cart_abandoned_at
-        for rule in self._schedule.rules.deadlines:
-            if not rule.in_force(self._now.date()):
-                continue
+        for rule in deadlines:
             if abandoned_at is None:
                 self.warnings.append(f"{rule.id}: nobody said when the cart was abandoned")
                 continue
@@ -276,14 +306,12 @@ class Judge:
 
     def _acting_caps(self) -> _Counted:
         """The caps that act, with the instants they count; notes what all of them counted."""
+        rules, message = self._day.rules.caps, self._message
+        if not rules or "caps" not in self._checks:
+            return ()
         acting: list[tuple[CapRule, Sequence[float]]] = []
-        if "caps" not in self._checks:
-            return acting
-        day, message = self._now.date(), self._message
         counts = []
-        for rule in self._schedule.rules.caps:
-            if not rule.in_force(day):
-                continue
+        for rule in rules:
             found = caps.stamps(rule, message, self._facts.history)
             counts.append(caps.count(rule, message, found, self._at_s))
             if rule.acts:
@@ -294,7 +322,7 @@ class Judge:
         return acting
 
     def _warn_of_hours(self) -> None:
-        if "windows" in self._checks:
+        if self._schedule.warning and "windows" in self._checks:
             self.warnings += [
                 f"{rule.id}: outside its hours ({rule.cite})"
                 for rule, openings in self._schedule.warning

@@ -62,6 +62,7 @@ _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown",
 #: More of them in one request is a mistake, or an attack on memory.
 _MAX_WINDOWS: Final = 50
 _MAX_FACTS: Final = 10_000
+_INSTANT_HINT: Final = "write it as 2026-11-28T20:59:59Z"
 _NOBODY: Final = Known()
 _ALWAYS: Final = date(1970, 1, 1)
 
@@ -123,9 +124,9 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
         facts=Facts(
             opted_out=_word(table.get("opted_out") or "", "opted_out", _OPTED_OUT),
             location=parse_location(table["location"]) if table.get("location") else None,
-            consents=tuple(_consents(table)),
-            history=tuple(_history(table)),
-            registries=tuple(_registries(table)),
+            consents=tuple(_consents(table)) if "consent" in table else (),
+            history=tuple(_history(table)) if "history" in table else (),
+            registries=tuple(_registries(table)) if "registries" in table else (),
             instructed_at=_instant(table, "last_optout_instruction_at"),
         ),
         now=now,
@@ -251,11 +252,14 @@ def _consents(table: Mapping[str, object]) -> Iterator[Consent]:
     for number, item in enumerate(_list(table, "consent")):
         field = f"consent[{number}]"
         fact = _table(item, field, _CONSENT_KEYS)
+        get = fact.get
+        purpose, method = get("purpose", "marketing"), get("method", "single")
+        granted, withdrawn = get("granted_at"), get("withdrawn_at")
         yield Consent(
-            purpose=_word(fact.get("purpose", "marketing"), f"{field}.purpose", PURPOSES),
-            method=_word(fact.get("method", "single"), f"{field}.method", METHODS),
-            granted_at=_instant(fact, "granted_at", f"{field}."),
-            withdrawn_at=_instant(fact, "withdrawn_at", f"{field}."),
+            _word(purpose, f"{field}.purpose", PURPOSES),
+            _word(method, f"{field}.method", METHODS),
+            None if granted is None else _parse_instant(granted, f"{field}.granted_at"),
+            None if withdrawn is None else _parse_instant(withdrawn, f"{field}.withdrawn_at"),
         )
 
 
@@ -333,22 +337,26 @@ def _instant(table: Mapping[str, object], key: str, inside: str = "") -> datetim
 
 
 def _parse_instant(value: object, field: str) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        parsed = None
+    if not isinstance(value, str):
+        raise _bad(field, "is no time", _INSTANT_HINT)
+    parsed = _instant_of(value)
     if parsed is None:
-        raise _bad(field, "is no time", "write it as 2026-11-28T20:59:59Z")
+        raise _bad(field, "is no time", _INSTANT_HINT)
     if parsed.tzinfo is None:
         raise _bad(
             field, "the time has no zone", "end it with Z for UTC, or with an offset as +01:00"
         )
-    if parsed.tzinfo is UTC:
-        return parsed
+    return parsed
+
+
+@lru_cache(maxsize=256)
+def _instant_of(text: str) -> datetime | None:
+    """The instant, in UTC if it has a zone; None for none. Lines come with few different ones."""
     try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
-        raise _bad(field, "is no time", "write it as 2026-11-28T20:59:59Z") from None
+        parsed = datetime.fromisoformat(text)
+        return parsed if parsed.tzinfo in (None, UTC) else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _bad(field: str, what: str, hint: str) -> DataError:

@@ -16,6 +16,7 @@ from gateway.policy.calendar import (
     Openings,
     horizon,
     intersect,
+    local_text,
     open_intervals,
 )
 from gateway.policy.rules import Rules
@@ -41,6 +42,17 @@ class Binding:
     added: frozenset[date] = frozenset()  # holidays there that the package does not have
 
 
+class Day:
+    """What counts on one day: its rules in force, and which of them a release cites."""
+
+    __slots__ = ("open_rules", "rules")
+
+    def __init__(self, rules: Rules, acting: tuple[WindowRule, ...], day: date) -> None:
+        self.rules = rules.where(lambda rule: rule.in_force(day))
+        #: The acting windows: a release stands on them.
+        self.open_rules = tuple(rule for rule in acting if rule.in_force(day))
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Answers for one set of places, category and brand windows within one block of time."""
@@ -55,14 +67,38 @@ class Schedule:
     by_place: tuple[Openings, ...]  # acting, parallel to `places`
     warning: tuple[tuple[WindowRule, Openings], ...]
     computed_until_s: int  # what is open until then may be open longer
-    _acting_on: dict[date, tuple[WindowRule, ...]] = field(default_factory=dict, compare=False)
+    _days: dict[date, Day] = field(default_factory=dict, compare=False)
+    _standings: dict[int, tuple[tuple[str, bool], ...]] = field(default_factory=dict, compare=False)
 
-    def acting_on(self, day: date) -> tuple[WindowRule, ...]:
-        """The acting rules in force on that day; every release asks, and a block has few days."""
-        found = self._acting_on.get(day)
+    def on(self, day: date) -> Day:
+        """What counts on that day; every decision asks, and a block has few days."""
+        found = self._days.get(day)
         if found is None:
-            found = tuple(rule for rule in self.acting if rule.in_force(day))
-            self._acting_on[day] = found
+            found = self._days[day] = Day(self.rules, self.acting, day)
+        return found
+
+    def standing(self, at_s: float) -> tuple[tuple[str, bool], ...]:
+        """The wall time at each place ("" = not known) and whether it alone is open.
+
+        Decisions come many in a second, so the last second is remembered; hours begin and end with
+        whole ones.
+        """
+        second = int(at_s)
+        found = self._standings.get(second)
+        if found is None:
+            times = {"": ""}
+            each: list[tuple[str, bool]] = []
+            asked, is_open = None, False
+            for place, openings in zip(self.places, self.by_place, strict=True):
+                local = times.get(place.zone)
+                if local is None:
+                    local = times[place.zone] = local_text(second, place.zone)
+                if openings is not asked:
+                    asked, is_open = openings, openings.until(second) > 0
+                each.append((local, is_open))
+            found = tuple(each)
+            self._standings.clear()
+            self._standings[second] = found
         return found
 
     def closed_between(self, start_s: float, end_s: float) -> tuple[WindowRule, ...]:
@@ -81,6 +117,7 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
     everything: Intervals = (horizon(block),)
     by_rule: dict[str, tuple[WindowRule, Intervals]] = {}
     by_place: list[Openings] = []
+    same: dict[Intervals, Openings] = {}  # many places are open alike
     computed: dict[tuple[str, str, str, frozenset[date]], Intervals] = {}
     for binding in bindings:
         place = everything
@@ -95,7 +132,7 @@ def make_schedule(bindings: Sequence[Binding], warnings: tuple[str, ...], block:
                 by_rule[rule.id] = (rule, intersect(before, computed[key]))
             if rule.acts:
                 place = intersect(place, computed[key])
-        by_place.append(Openings(place))
+        by_place.append(same.setdefault(place, Openings(place)))
     acting = [(rule, found) for rule, found in by_rule.values() if rule.acts]
     return Schedule(
         places=tuple(binding.place for binding in bindings),

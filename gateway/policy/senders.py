@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from gateway.policy.facts import SenderFacts
@@ -33,7 +34,12 @@ def seen(message: Message) -> SenderFacts:
     """What is known of the message's sender, at least what it looks like."""
     if message.sender_facts is not None:
         return message.sender_facts
-    kind = kind_of(message.sender or "")
+    return _guessed(message.sender or "")
+
+
+@lru_cache(maxsize=1024)
+def _guessed(sender: str) -> SenderFacts:
+    kind = kind_of(sender)
     return SenderFacts(kind, receives=kind != "alphanumeric")
 
 
