@@ -203,11 +203,15 @@ def read_arguments(args: Mapping[str, object]) -> dict[str, Any]:
         UsageError: an argument nobody knows.
         DataError: a value that cannot be; `fields["field"]` names it.
     """
-    unknown = set(args) - set(KEYS)
-    if unknown:
+    if not args.keys() <= BY_NAME.keys():
+        unknown = args.keys() - BY_NAME.keys()
         raise UsageError(
             f"unknown argument {min(unknown)!r}",
             hint=f"known are {', '.join(sorted(KEYS))}",
             field=min(unknown),
         )
-    return {name: argument.read(args.get(name)) for name, argument in BY_NAME.items()}
+    found = dict.fromkeys(KEYS)
+    for name, argument in BY_NAME.items():
+        if argument.required or name in args:
+            found[name] = argument.read(args.get(name))
+    return found

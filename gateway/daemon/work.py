@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -107,8 +108,8 @@ class Request:
 
     def to_bytes(self) -> bytes:
         """The stored form; values that say nothing are left out."""
-        every = ((name, getattr(self, name)) for name in _REQUEST_FIELDS)
-        said = {name: value for name, value in every if value not in (None, 0)}
+        every = zip(_REQUEST_FIELDS, _request_values(self), strict=True)
+        said = {name: value for name, value in every if value is not None and value != 0}
         return orjson.dumps(said)
 
     @classmethod
@@ -118,6 +119,7 @@ class Request:
 
 
 _REQUEST_FIELDS = tuple(each.name for each in fields(Request))
+_request_values = attrgetter(*_REQUEST_FIELDS)
 
 
 @dataclass(slots=True, eq=False)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _Kept = TypeVar("_Kept", OptoutRow, ConsentRow, ConsentRequestRow, ServiceRow)
 
+#: Rows that are about what persons allow.
+_KINDS = frozenset({OptoutRow, ConsentRow, ConsentRequestRow, ServiceRow, SnapshotRow, ChunkRow})
 #: The brands a person opted out of, alone or in a list.
 LEFT = (
     "SELECT brand FROM optouts WHERE person=?1"
@@ -77,6 +79,8 @@ class People(RowReader):
 
     def added(self, row: Row) -> None:
         """*row* was put into the batch."""
+        if type(row) not in _KINDS:
+            return  # as most are
         if isinstance(row, OptoutRow | ConsentRow | ConsentRequestRow):
             self._fresh.setdefault((type(row), row.person), []).append(row)
             self._any[type(row)] = True
@@ -89,6 +93,8 @@ class People(RowReader):
 
     def altered(self, row: Row) -> None:
         """A stored *row* was changed in the batch."""
+        if type(row) not in _KINDS:
+            return
         if isinstance(row, ConsentRow | ConsentRequestRow):
             self._altered[type(row), row.id] = row
             self.touch(row.person)
