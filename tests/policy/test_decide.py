@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from gateway.policy.location import Location
 from gateway.policy.request import brand_windows
 from gateway.policy.rules import CATEGORIES
 from tests.policy.samples import AGREED, ask, at, pack, rule, write_packs
+from tests.support.counting import calls_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -582,17 +582,17 @@ def test_the_answer_does_not_depend_on_where_a_block_of_computed_time_ends(
                 assert other.action in ("release", "hold")
 
 
-def test_a_warm_decision_costs_at_most_25_microseconds_on_average(book: Rulebook) -> None:
+def test_a_warm_decision_takes_few_steps_however_many_rules_and_places(book: Rulebook) -> None:
     messages = [Message(number) for number in (PARISIAN, SPANIARD, FLORIDIAN, TOLL_FREE)]
     hours = [at("2026-11-24T00:00:00Z") + timedelta(hours=hour) for hour in range(24)]
-    best = float("inf")
-    for _ in range(5):
-        started = time.process_time()
+
+    def judged() -> None:
         for now in hours:
             for message in messages:
                 decide(book, message, WILLING, now)
-        best = min(best, (time.process_time() - started) / (len(hours) * len(messages)))
-    assert best < 25e-6
+
+    judged()
+    assert calls_of(judged) / (len(hours) * len(messages)) < 100
 
 
 def test_the_caches_are_bounded(book: Rulebook) -> None:
