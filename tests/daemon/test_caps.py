@@ -662,3 +662,22 @@ async def test_another_text_for_a_message_is_not_one_too_many_but_the_next_messa
         second = answer["submission_id"]
         assert await states(daemon, first, second) == ["deleted", "accepted"]
         assert await states(daemon, await promote(daemon)) == ["held"]
+
+
+async def test_what_is_planned_for_later_takes_no_place_when_it_is_only_looked_at(
+    law: Callable[..., None], tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """One is planned for tomorrow, one for in an hour. The person withdraws consent to something
+    else, so both are judged again at once, and both may go: but only the one that leaves counts.
+    """
+    law(ONE)
+    world = World.make(tmp_path)
+    soon, tomorrow = text_of(NOON_MS + 3_600_000), text_of(NOON_MS + 86_400_000)
+    async with world.running() as daemon:
+        late = await promote(daemon, not_before=tomorrow)
+        early = await promote(daemon, not_before=soon)
+        await daemon.willing(ANA, purpose="cart")
+        await daemon.result("consent.withdraw", to=ANA, brand="acme", purpose="cart")
+        await trio.sleep(3700)
+        assert await states(daemon, late, early) == ["held", "delivered"]
+        assert (await daemon.show(early))["decision"]["reason"] is None
