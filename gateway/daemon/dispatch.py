@@ -159,9 +159,11 @@ class Dispatcher:
         First in a batch, while the file shows everything there is.
         """
         self._expire_waiting(now_ms)
+        # First, or what a release holds again were due at once, and taken for stuck.
+        freed_ms = self._capping.refill(now_ms)
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
-        self._next_held_ms = min(self._next_held_ms, self._waiting.judge_anew(now_ms))
+        self._next_held_ms = min(self._next_held_ms, freed_ms, self._waiting.judge_anew(now_ms))
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
@@ -170,7 +172,6 @@ class Dispatcher:
                 if work is not None and self._has_way(work):
                     self._push(work)
             self._backlog = len(page) == _PAGE
-        self._next_held_ms = min(self._next_held_ms, self._capping.refill(now_ms))
 
     def _has_way(self, work: Work) -> bool:
         """Whether a route still leads to the recipient. A message without one must not keep the
