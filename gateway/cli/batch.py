@@ -9,7 +9,16 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from gateway.cli.output import Column, coloured_cell, count, plain, print_json, print_table, say
+from gateway.cli.output import (
+    Column,
+    coloured_cell,
+    count,
+    field,
+    plain,
+    print_json,
+    print_table,
+    say,
+)
 from gateway.cli.rows import Broken, read_rows
 from gateway.errors import (
     AcuseError,
@@ -59,7 +68,8 @@ class _Batch:
         self._run = run
         self._name = name
         self._waiting: deque[int] = deque()
-        self._states: Counter[str] = Counter()
+        #: By state and, of what is held or refused, the reason.
+        self._states: Counter[tuple[str, str]] = Counter()
         self._failed: Counter[int] = Counter()
         self._answered_line = 0
 
@@ -83,7 +93,9 @@ class _Batch:
                 raise result
             self._tell_error(line, result)
         else:
-            self._states[str(result.get("state"))] += 1
+            decision = result.get("decision")
+            reason = decision.get("reason") if isinstance(decision, dict) else None
+            self._states[str(result.get("state")), plain(reason)] += 1
             if self._run.as_json:
                 print_json(result)
 
@@ -107,13 +119,18 @@ class _Batch:
         taken = sum(self._states.values())
         failed = sum(self._failed.values())
         if not self._run.as_json:
-            rows = [{"state": state, "n": n} for state, n in self._states.most_common()]
+            columns = [
+                Column("state", lambda row: plain(row["state"]), paint=coloured_cell),
+                Column("messages", lambda row: count(row["n"])),
+            ]
+            if any(reason for _, reason in self._states):
+                columns.append(Column("because of", field("reason")))
             print_table(
+                columns,
                 [
-                    Column("state", lambda row: plain(row["state"]), paint=coloured_cell),
-                    Column("messages", lambda row: count(row["n"])),
+                    {"state": state, "reason": reason, "n": n}
+                    for (state, reason), n in self._states.most_common()
                 ],
-                rows,
             )
         say(f"{count(taken + failed)} lines: {count(taken)} answered, {count(failed)} failed")
         if self._failed:
@@ -122,7 +139,8 @@ class _Batch:
                 if set(self._failed) == {TryAgain.exit_code}
                 else DataError.exit_code
             )
-        return AnswerIsNo.exit_code if self._states["refused"] else 0
+        refused = any(state == "refused" for state, _ in self._states)
+        return AnswerIsNo.exit_code if refused else 0
 
 
 def opened(name: str) -> AbstractContextManager[IO[bytes]]:

@@ -71,7 +71,7 @@ def grant(run: Run, **given: str | None) -> None:
 @click.option("--lang", metavar="CODE", help="es, en, pt, fr, de, it or ca (default: by country).")
 @click.option("--from", "sender", metavar="SENDER", help="The sender (default: the brand's).")
 def request(run: Run, sender: str | None, **given: str | None) -> int:
-    """Ask somebody who signed up to confirm it, by one SMS: they answer SI, or give the code in it
+    """Ask somebody who signed up to confirm it, by one SMS. They answer SI, or give the code in it
     to `acuse consent confirm`. Exit code 1 if it was refused.
     """
     asked_for = {**given, "from": sender}
@@ -182,8 +182,9 @@ def list_(run: Run, **given: object) -> int:
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where broken lines go.")
 @click.option("--dry-run", is_flag=True, help="Only check the file.")
 def import_(run: Run, file: str, rejects: Path | None, dry_run: bool) -> int:
-    """Import consents from a CSV: to,brand,purpose,method,text,source,at and, if there are,
-    withdrawn_at,locale,url,form_id. Good lines are taken; exit code 65 if any was broken.
+    """Import consents from a CSV. Its columns are to,brand,purpose,method,text,source,at and, if
+    there are, withdrawn_at,locale,url,form_id. Good lines are taken; exit code 65 if any was
+    broken.
     """
     kind = Kind("consent.import", (*COLUMNS, *EVIDENCE), ("to", "purpose", "method"))
     with run.client() as client:

@@ -85,7 +85,7 @@ def _cases(night: str) -> list[Case]:
         ),
         Case(
             "stopped",
-            f"{night[:-1]}{REPLIES_STOP}",
+            f"{night[:-2]}{REPLIES_STOP}",
             "refused",
             text=_PROMOTION,
             category="promotional",
@@ -94,9 +94,9 @@ def _cases(night: str) -> list[Case]:
         ),
         Case(
             "answered",
-            f"{night[:-1]}{REPLIES_STOP}",
+            f"{night[:-2]}{REPLIES_STOP}",
             "delivered",
-            means="a notice may come at night",
+            means="a notice may come at night; the answer was STOP",
         ),
     ]
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _START_S = 20.0
 _STOP_S = 20.0
 _OPERATORS = {"movistar": 1, "orange": 2}
-#: Whose number ends so answers every message with STOP.
-REPLIES_STOP = "160"
+#: Whose number ends so answers every message with STOP (`gateway.sim.outcomes`).
+REPLIES_STOP = "0960"
 _CONFIG = """\
 [gateway]
 name = "sms.demo.example"
@@ -121,10 +121,7 @@ class Stage:
     def start(self) -> None:
         """Start the operators, write the configuration, start the daemon."""
         for name, seed in _OPERATORS.items():
-            operator = self._spawn(
-                *("simulate", "--port", "0", "--json", "--seed", str(seed)),
-                *("--behaviour", f"replies-stop@{REPLIES_STOP}"),
-            )
+            operator = self._spawn("simulate", "--port", "0", "--json", "--seed", str(seed))
             assert operator.stdout is not None
             self._ports[name] = int(json.loads(operator.stdout.readline())["port"])
         operators = "".join(

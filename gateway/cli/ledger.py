@@ -23,7 +23,7 @@ ledger = group(root, "ledger", "Look at the log, sign it, check all of it.")
 
 @command(ledger, "head", example="acuse ledger head --json")
 def head(run: Run) -> None:
-    """Show the size and root of the log, and its latest signed checkpoint.
+    """Show the log's size, root and latest signed checkpoint.
 
     Reads the ledger file when the daemon is down.
     """
@@ -64,7 +64,7 @@ def checkpoint(run: Run) -> None:
 def verify(
     run: Run, file: Path | None, policy: Path | None, since: Path | None, max_age: int | None
 ) -> int:
-    """Check every entry of a ledger, with or without a running daemon.
+    """Check every entry of a ledger, daemon running or not.
 
     FILE is a ledger file (default: the configured one). Verdicts and exit codes are those of
     `acuse verify`.

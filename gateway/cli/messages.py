@@ -104,7 +104,7 @@ def cancel(run: Run, submission_id: str) -> None:
 @click.option("--not-before", metavar="TIME", help="When the operator is to deliver it.")
 @click.option("--valid-for", metavar="SPAN", help="How long it is worth delivering, as 24h.")
 def replace(run: Run, submission_id: str, **given: str | None) -> int:
-    """Replace the text of a message that was accepted and not yet reported on.
+    """Replace the text of a message not yet reported on.
 
     Where the operator has replace_sm, and the message is one segment. The new text is a submission
     of its own, with its own proof; the old one is closed as deleted once the operator confirms.

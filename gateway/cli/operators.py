@@ -40,7 +40,7 @@ def list_(run: Run) -> int:
 @command(operators, "learn", example="acuse operators learn movistar > movistar.toml")
 @click.argument("name", metavar="NAME")
 def learn(run: Run, name: str) -> None:
-    """Propose a dialect and settings from what the ledger has seen of an operator.
+    """Propose a dialect and settings from what was seen.
 
     Prints a dialect file for config/operators. What it says in comments is for a person to decide.
     """

@@ -1,4 +1,4 @@
-"""`acuse optout`: who must not be written to."""
+"""`acuse optout`: who wants no advertising."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("to", "brand", "source", "at")
 _MONTH_DAYS = 30
-COLUMNS = ("to", "brand", "source", "at")
 
-optout = group(root, "optout", "Keep the list of recipients who must not be written to.")
+optout = group(root, "optout", "Keep the list of people who want no advertising.")
 
 
 def _brand(row: Mapping[str, object]) -> str:
@@ -36,7 +35,11 @@ def _brand(row: Mapping[str, object]) -> str:
 @click.option("--brand", metavar="NAME", help="Only for this brand (default: for all).")
 @click.option("--source", default="cli", show_default=True, help="How we came to know it.")
 def add(run: Run, to: str, brand: str | None, source: str) -> None:
-    """Refuse every message to a recipient from now on."""
+    """Refuse advertising to a recipient from now on, also what waits.
+
+    Transactional messages are refused too if the opt-out is for all brands, debt claims in the US;
+    legal notices and one-time passwords never.
+    """
     result = run.call("optout.add", _args(to, brand, source))
     if run.as_json:
         print_json(result)
@@ -85,7 +88,7 @@ def resolve(run: Run, to: str, said: str, brand: str | None) -> None:
 @click.option("--suspected", is_flag=True, help="Only what a person has to read, with the text.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
 def list_(run: Run, suspected: bool, **given: object) -> int:
-    """List the opt-outs: those given one by one, newest first, then those that were imported."""
+    """List the opt-outs. Those given one by one come first, the newest before the others."""
     source = Column("source", field("source"), may_go=True)
     columns = (
         Column("to", field("to")),
@@ -103,7 +106,7 @@ def list_(run: Run, suspected: bool, **given: object) -> int:
 @command(optout, "show", example="acuse optout show --to +34600111222 --json")
 @click.option("--to", required=True, metavar="NUMBER", help="The person.")
 def show(run: Run, to: str) -> int:
-    """Show a person's opt-outs and the registries that list them; --json adds the proofs. Exit
+    """Show a person's opt-outs, and registries that list them. --json adds the proofs. Exit
     code 1 if there are none.
     """
     result = run.call("optout.show", {"to": to})
@@ -127,7 +130,7 @@ def show(run: Run, to: str) -> int:
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where broken lines go.")
 @click.option("--dry-run", is_flag=True, help="Only check the file.")
 def import_(run: Run, file: str, rejects: Path | None, dry_run: bool) -> int:
-    """Import opt-outs from a CSV with the columns to,brand,source,at; only to is needed. Good
+    """Import opt-outs from a CSV. Its columns are to,brand,source,at; only to is needed. Good
     lines are taken; exit code 65 if any was broken.
     """
     kind = Kind("optout.import", COLUMNS, ("to",))
@@ -165,10 +168,11 @@ def export(run: Run, output: Path | None, brand: str | None) -> int:
     help="At most so many, the longest ago first.",
 )
 def due(run: Run, brand: str | None, within: int, limit: int) -> int:
-    """List who is about to go 30 days without being told how to opt out.
+    """List who is due to be told how to opt out.
 
-    People who got advertising of a brand, and whom none of its texts has told since; those who
-    opted out are left out. Nothing is sent: the next text that goes to them should tell them.
+    People who got advertising of a brand, and whom none of its texts has told for nearly 30
+    days or more; those who opted out are left out. Nothing is sent: the next text that goes to
+    them should tell them.
     """
     before = datetime.now(UTC) - timedelta(days=_MONTH_DAYS - within) + timedelta(seconds=1)
     args: dict[str, object] = {"before": before.strftime("%Y-%m-%dT%H:%M:%SZ"), "limit": limit}

@@ -93,15 +93,17 @@ class Capping:
         return self.history(work, now_ms) == work.history
 
     def decided(self, work: Work, decision: Decision, history: tuple[Sent, ...]) -> None:
-        """Policy spoke: remember on what, and who goes next."""
+        """Policy spoke: remember on what."""
         if work.row.category not in self._reach_ms:
             return
         work.history, work.counts = history, decision.caps
+        if decision.action != "release" and work.row.state is State.QUEUED:
+            self._forgo(work)  # of what was begun, something has left
+
+    def released(self, work: Work) -> None:
+        """*work* is held no more, and goes before what is held still."""
         row = work.row
-        if decision.action != "release":
-            if row.state is State.QUEUED:  # of what was begun, something has left
-                self._forgo(work)
-        elif row.state is State.HELD:
+        if row.category in self._reach_ms:
             category, campaign = cast("Category", row.category), work.request.campaign or ""
             ahead = self._going.setdefault((row.person, row.brand), {})
             ahead[row.id] = Sent(0.0, category, campaign)

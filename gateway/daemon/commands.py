@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 
+from gateway.clock import optional_text
 from gateway.errors import AcuseError, AnswerIsNo, TryAgain
 from gateway.ledger.rows import Outcome, State
 
@@ -181,6 +182,10 @@ class Changes:
             "campaign": request.campaign,
             "location": request.location,
             "urgent": request.urgent,
+            "age_verified": request.age_verified,
+            "third_party_collector": request.third_party_collector,
+            "cart_abandoned_at": optional_text(request.cart_abandoned_ms),
+            "fix": request.fix,
         }
         result, work = self._admission.admit({**same, **given}, now_ms, original)
         command = f"messages.replace {submission_id}"

@@ -9,13 +9,12 @@ later message to the same person overtakes it (`queues`).
 from __future__ import annotations
 
 import math
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import structlog
 
 from gateway.daemon.operator import Attempt
-from gateway.daemon.queues import Lanes, Queue, Returned, Way, room_of
+from gateway.daemon.queues import Expiries, Lanes, Queue, Returned, Way, room_of
 from gateway.errors import ConfigError
 from gateway.ledger.entry import time_text
 from gateway.ledger.rows import Outcome, State
@@ -48,6 +47,7 @@ _ONE_BREATH_MS = 60_000
 _LOOK_S = 60.0
 #: Submissions brought into memory in one batch; more would hold up its answers.
 _PAGE = 256
+_WAITS = (State.QUEUED, State.HELD)
 
 
 class Dispatcher:
@@ -82,8 +82,7 @@ class Dispatcher:
         self._cursor = 0
         self._backlog = True
         self._next_held_ms: float = 0
-        #: When the validity of what waits here ends, soonest first.
-        self._expiries: list[tuple[int, int]] = []
+        self._expiries = Expiries()
         self._prepared: list[tuple[OperatorLink, Session, int, Work, SegmentRow]] = []
         self.stopped = False
 
@@ -119,12 +118,12 @@ class Dispatcher:
 
     def resume(self, work: Work) -> None:
         """After a restart: what is left of a submission that was begun goes out."""
-        self._push(work)
+        if self._has_way(work):
+            self._push(work)
 
     def _push(self, work: Work) -> None:
         queue = self._queue(work)
-        if work.row.expires_ms is not None:
-            heappush(self._expiries, (work.row.expires_ms, work.row.id))
+        self._expiries.add(work)
         for segment in work.segments:
             if segment.outcome is Outcome.PENDING:
                 self._works.pin(work)
@@ -160,34 +159,37 @@ class Dispatcher:
         First in a batch, while the file shows everything there is.
         """
         self._expire_waiting(now_ms)
+        # First, or what a release holds again were due at once, and taken for stuck.
+        freed_ms = self._capping.refill(now_ms)
         if self._next_held_ms <= now_ms and self._ready < _READY_MOST and not self.stopped:
             self._release_held(now_ms)
-        self._next_held_ms = min(self._next_held_ms, self._waiting.judge_anew(now_ms))
+        self._next_held_ms = min(self._next_held_ms, freed_ms, self._waiting.judge_anew(now_ms))
         if self._backlog and self._ready < _READY_LOW:
             page = self._store.open_ids(State.QUEUED, due_ms=0, after_id=self._cursor, limit=_PAGE)
             for row_id in page:
                 self._cursor = row_id
-                self._take_up(row_id)
+                work = self._works.usable(row_id)
+                if work is not None and self._has_way(work):
+                    self._push(work)
             self._backlog = len(page) == _PAGE
-        self._next_held_ms = min(self._next_held_ms, self._capping.refill(now_ms))
 
-    def _take_up(self, row_id: int) -> None:
-        """Queue a submission from the file. One that cannot be sent must not keep the others back:
-        it stays where it is, and a person is told.
+    def _has_way(self, work: Work) -> bool:
+        """Whether a route still leads to the recipient. A message without one must not keep the
+        others back: it stays where it is until it expires, and a person is told.
         """
-        work = self._works.usable(row_id)
         try:
-            if work is not None:
-                self._push(work)
+            self._queue(work)
         except ConfigError as error:
-            log.warning("message.stuck", row=row_id, reason=error.message, hint=error.hint)
+            log.warning("message.stuck", row=work.row.id, reason=error.message, hint=error.hint)
+            self._expiries.add(work)
+            return False
+        return True
 
     def _expire_waiting(self, now_ms: int) -> None:
         """Close what waits in memory and whose validity is over, its operator up or not."""
-        while self._expiries and self._expiries[0][0] <= now_ms:
-            _, row_id = heappop(self._expiries)
+        for row_id in self._expiries.take(now_ms):
             work = self._works.usable(row_id)
-            if work is not None and work.row.state is State.QUEUED and not work.begun():
+            if work is not None and work.row.state in _WAITS and not work.begun():
                 self._expire(work, now_ms)
 
     def _release_held(self, now_ms: int) -> None:
@@ -200,7 +202,8 @@ class Dispatcher:
             if row.state is not State.HELD or row.due_ms > now_ms or self._expire(work, now_ms):
                 continue
             decision = self._judged(work, now_ms)
-            if decision is not None:
+            if decision is not None and self._has_way(work):
+                self._capping.released(work)
                 row.state, row.due_ms = State.QUEUED, 0
                 work.decided(decision)
                 body = {"decision": decision.as_entry()}
@@ -377,12 +380,9 @@ class Dispatcher:
         if paging or self._waiting.busy or self._capping.freed:
             return now_s
         wake = math.inf
-        if self._next_held_ms < math.inf and self._ready < _READY_MOST:
-            wake = now_s + max(0.0, (self._next_held_ms - now_ms) / 1000)
-        if self._expiries:
-            wake = min(wake, now_s + max(0.0, (self._expiries[0][0] - now_ms) / 1000))
-        if wake < math.inf:
-            wake = min(wake, now_s + _LOOK_S)
+        held_ms = self._next_held_ms if self._ready < _READY_MOST else math.inf
+        if (wall_ms := min(held_ms, self._expiries.next_ms)) < math.inf:
+            wake = now_s + min(_LOOK_S, max(0.0, (wall_ms - now_ms) / 1000))
         if (returned := self._returned.next_s(now_s)) is not None:
             wake = min(wake, returned)
         for queue in self._queues.values():

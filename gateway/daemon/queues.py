@@ -7,13 +7,14 @@ parked, and everybody else's pass (`Lanes`).
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gateway.daemon.operator import Operator
     from gateway.daemon.work import Work
@@ -143,6 +144,28 @@ class Returned:
         if self._now:
             return now_s
         return self._later[0][0] if self._later else None
+
+
+class Expiries:
+    """When the validity of what waits ends, soonest first."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[int, int]] = []
+
+    def add(self, work: Work) -> None:
+        """Watch *work*, if it has an end."""
+        if work.row.expires_ms is not None:
+            heappush(self._ends, (work.row.expires_ms, work.row.id))
+
+    def take(self, now_ms: int) -> Iterator[int]:
+        """Row ids of what has come to its end, each once."""
+        while self._ends and self._ends[0][0] <= now_ms:
+            yield heappop(self._ends)[1]
+
+    @property
+    def next_ms(self) -> float:
+        """When `take` has something; infinity for never."""
+        return self._ends[0][0] if self._ends else math.inf
 
 
 def room_of(name: str | None, rooms: Sequence[tuple[Operator, int]]) -> int | None:

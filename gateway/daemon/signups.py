@@ -198,14 +198,17 @@ class Signups:
         open_ = {row.id: row for row in self._consents.pending(person, now_ms)}
         if answer.code:
             asked = self._of_code(person, open_, answer.code, now_ms)
-        else:
+        else:  # a yes is not enough where a code was asked for
             about = self._conversation.last(person, said.dest, now_ms, asides=False, exact=True)
             rows = self._store.people.services(person, now_ms - DAY_MS)
             asked = next(
                 (
                     open_[row.request]
                     for row in rows
-                    if row.request in open_ and about is not None and row.submission == about.row.id
+                    if row.request in open_
+                    and row.code is None
+                    and about is not None
+                    and row.submission == about.row.id
                 ),
                 None,
             )

@@ -11,7 +11,7 @@ import difflib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.errors import UsageError
-from gateway.sim.quirks import answers, ids, links, people, receipts
+from gateway.sim.quirks import answers, ids, links, receipts
 
 if TYPE_CHECKING:
     from gateway.sim.quirks.base import Quirk
@@ -226,13 +226,7 @@ BEHAVIOURS: Final = (
         answers.GenericNackForSubmit,
     ),
 )
-#: What recipients do; no operator's habit, so it has no number of the guide.
-PEOPLE: Final = (
-    Behaviour(
-        "replies-stop", "MO", "the recipient answers each message with STOP", people.RepliesStop
-    ),
-)
-_BY_NAME: Final = {behaviour.name: behaviour for behaviour in (*BEHAVIOURS, *PEOPLE)}
+_BY_NAME: Final = {behaviour.name: behaviour for behaviour in BEHAVIOURS}
 
 
 class Chosen(NamedTuple):
@@ -280,5 +274,5 @@ def behaviour_table() -> list[tuple[str, str, str, str]]:
     """(name, number, what the operator does, "message" or "run": what it applies to)."""
     return [
         (each.name, each.number, each.doc, "run" if each.of_link else "message")
-        for each in (*BEHAVIOURS, *PEOPLE)
+        for each in BEHAVIOURS
     ]

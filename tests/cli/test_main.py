@@ -109,6 +109,18 @@ def test_every_help_ends_with_an_example_of_its_command(acuse: Acuse, name: str)
     assert max(map(len, example.splitlines())) <= 90
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, made in root.commands.items() if hasattr(made, "commands")]
+)
+def test_no_summary_in_the_help_of_a_noun_is_cut_short(
+    acuse: Acuse, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, listed = acuse(name, "--help", point=False).out.partition("\nCommands:\n")
+    assert listed
+    assert "..." not in listed
+
+
 def _options(made: click.Command) -> set[str]:
     return {option for param in made.params for option in param.opts}
 

@@ -296,8 +296,8 @@ def by_number(args: dict[str, Any]) -> dict[str, Any] | AcuseError:
         return DataError("to: not a number", field="to")
     if args["to"].endswith("15"):
         return TryAgain("the queue is full")
-    state = "refused" if args["to"].endswith("14") else "queued"
-    return {**SUBMITTED, "submission_id": args["to"], "state": state}
+    answer = REFUSED if args["to"].endswith("14") else SUBMITTED
+    return {**answer, "submission_id": args["to"]}
 
 
 def csv_of(count: int, broken: dict[int, str]) -> bytes:
@@ -340,7 +340,9 @@ def test_people_get_the_sum(acuse: Acuse) -> None:
     acuse.daemon(submit=by_number)
     ran = acuse("submit", "--batch", str(file))
     assert ran.code == 65
-    assert ran.out == "state    messages\nqueued   2\nrefused  1\n"
+    assert ran.out == (
+        "state    messages  because of\nqueued   2         -\nrefused  1         opted_out\n"
+    )
     assert ran.err.splitlines() == [
         f"acuse: error: {file} line 5: to: not a number",
         "4 lines: 3 answered, 1 failed",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from tests.support.world import World
+from tests.support.world import World, write_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +114,47 @@ async def test_a_message_whose_route_is_gone_keeps_no_other_back(
     async with world.running() as daemon:
         assert (await daemon.final(other["submission_id"]))["state"] == "delivered"
         assert (await daemon.show(stuck["submission_id"]))["state"] == "queued"
+
+
+async def test_a_held_message_whose_route_is_gone_keeps_no_other_back_and_expires_in_its_time(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = World.make(tmp_path)
+    later = {"not_before": "2026-11-21T11:00:00Z"}
+    async with world.running() as daemon:
+        stuck = await daemon.submit("+33639980101", **later)
+        mortal = await daemon.submit("+33639980102", **later, valid_for="1h")
+        other = await daemon.submit("+34600111222", **later)
+    config = world.config.read_text()
+    world.config.write_text(config.replace('to = ["+"]', 'to = ["+34"]'))
+    async with world.running() as daemon:
+        assert (await daemon.final(other["submission_id"], 7200))["state"] == "delivered"
+        record = await daemon.show(stuck["submission_id"])
+        assert record["state"] == "held"
+        assert [event["event"] for event in record["events"]] == ["A.1"]
+        assert (await daemon.final(mortal["submission_id"], 7200))["state"] == "expired"
+    world.config.write_text(config)
+    async with world.running() as daemon:
+        assert (await daemon.final(stuck["submission_id"]))["state"] == "delivered"
+
+
+async def test_half_a_message_whose_route_is_gone_does_not_keep_the_daemon_from_starting(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    operators = {"orange": "window = 1", "movistar": ""}
+    routes = {"+33": ["orange"], "+34": ["movistar"]}
+    world = World.make(tmp_path, operators, routes=routes)
+    async with world.running(crash=True) as daemon:
+        stuck = await daemon.submit("+33639980930", text="x" * 300)
+        with trio.fail_after(60):
+            while world.operators["orange"].stats.submits < 1:
+                await trio.sleep(0.01)
+    write_config(tmp_path, {"movistar": ""}, routes={"+34": ["movistar"]})
+    async with world.running() as daemon:
+        other = await daemon.submit("+34600111222")
+        assert (await daemon.final(other["submission_id"]))["state"] == "delivered"
+        record = await daemon.show(stuck["submission_id"])
+        assert [each["outcome"] for each in record["segments"]] == ["unknown", "pending"]
 
 
 async def test_what_is_held_at_sending_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:

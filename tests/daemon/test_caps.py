@@ -662,3 +662,56 @@ async def test_another_text_for_a_message_is_not_one_too_many_but_the_next_messa
         second = answer["submission_id"]
         assert await states(daemon, first, second) == ["deleted", "accepted"]
         assert await states(daemon, await promote(daemon)) == ["held"]
+
+
+async def test_what_is_planned_for_later_takes_no_place_when_it_is_only_looked_at(
+    law: Callable[..., None], tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """One is planned for tomorrow, one for in an hour. The person withdraws consent to something
+    else, so both are judged again at once, and both may go: but only the one that leaves counts.
+    """
+    law(ONE)
+    world = World.make(tmp_path)
+    soon, tomorrow = text_of(NOON_MS + 3_600_000), text_of(NOON_MS + 86_400_000)
+    async with world.running() as daemon:
+        late = await promote(daemon, not_before=tomorrow)
+        early = await promote(daemon, not_before=soon)
+        await daemon.willing(ANA, purpose="cart")
+        await daemon.result("consent.withdraw", to=ANA, brand="acme", purpose="cart")
+        await trio.sleep(3700)
+        assert await states(daemon, late, early) == ["held", "delivered"]
+        assert (await daemon.show(early))["decision"]["reason"] is None
+
+
+async def test_two_that_are_due_as_a_place_is_given_back_both_get_their_turn(
+    law: Callable[..., None], tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The operator refuses the first; while that is written to the disk the other two fall due."""
+    law(limit(period='"1m"', most="1"))
+    world = World.make(tmp_path, {"movistar": "response_timeout_s = 90"})
+
+    def silent_once(pdu: Pdu) -> list[Pdu] | None:
+        return [] if isinstance(pdu, SubmitSm) and len(script.submits()) == 1 else None
+
+    world.scripts["movistar"] = script = Script(silent_once)
+    async with world.running() as daemon:
+        await trio.sleep(1.5)
+        await promote(daemon)
+        await trio.sleep(0.1)
+        others = [await promote(daemon) for _ in range(2)]
+        soon = at_ms(next(iter((await due(daemon)).values())))
+        store = daemon.gateway.store
+        commit = store.commit
+
+        def slow() -> None:
+            commit()
+            world.clock.offset_ms = NOON_MS + 900
+
+        await trio.sleep((soon - 500 - world.clock.wall_ms()) / 1000)
+        store.commit = slow  # type: ignore[method-assign]  # a disk that takes its time
+        sequence = script.submits()[0].sequence
+        await script.send(SubmitSmResp("", Status.ESME_RINVDSTADR, sequence=sequence))
+        await trio.sleep(1)
+        assert sorted(await states(daemon, *others)) == ["accepted", "held"]
+        await trio.sleep(70)
+        assert await states(daemon, *others) == ["accepted", "accepted"]

@@ -12,7 +12,7 @@ from gateway.smpp.pdu import ReplaceSm, ReplaceSmResp
 from tests.support.deliveries import deliver, receipt
 from tests.support.proofs import proven
 from tests.support.scripted import Script
-from tests.support.world import World
+from tests.support.world import PROMOTION, World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -262,3 +262,21 @@ async def test_an_optout_refuses_the_replacement_and_not_what_was_sent(
         record = await daemon.show(old)
     assert (answer["state"], record["state"]) == ("refused", "accepted")
     assert sent(script) == []
+
+
+async def test_what_was_declared_of_the_old_text_is_declared_of_the_new_one(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world, script = world_of(tmp_path, Status.ESME_ROK)
+    world.config.write_text(world.config.read_text().replace('"law"', '"seed"'))
+    wine = f"{PROMOTION} Vinos de Rioja."
+    promoted = {"category": "promotional", "text": wine}
+    async with world.running() as daemon:
+        await trio.sleep(1)
+        minor = await daemon.submit("+34600111222", **promoted)
+        assert minor["decision"]["reason"] == "age_gate"  # the text is one that asks for an age
+        old = await taken(daemon, **promoted, age_verified=True)
+        answer = await daemon.result("messages.replace", submission_id=old, text=f"{wine} Hoy.")
+        assert answer["state"] == "queued"
+        await trio.sleep(1)
+    assert len(sent(script)) == 1

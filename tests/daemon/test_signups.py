@@ -300,6 +300,8 @@ async def test_a_code_may_be_answered_by_sms_too(tmp_path: Path, autojump_clock:
         await ready(daemon)
         await ask(daemon)
         text = received(world)[0][1]
+        await writes(daemon, "SI")  # a yes without the code is none
+        assert await consents(daemon) == []
         await writes(daemon, "000 000", to="9090")
         await writes(daemon, code_in(text), to="9090")
         assert len(await consents(daemon)) == 1

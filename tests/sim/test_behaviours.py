@@ -135,11 +135,3 @@ def test_habits_about_ids_go_together() -> None:
     (receipt,) = only(esme.got, DeliverSm)
     assert int(given, 16) > 1 << 64
     assert receipt.short_message.startswith(f"id:{int(given, 16)} ".encode())
-
-
-def test_a_person_whose_habit_it_is_answers_with_stop_and_nobody_else_does() -> None:
-    esme = customer("replies-stop@160")
-    esme.submit(dest="34600111160")
-    esme.submit(dest="34600111161")
-    said = [(pdu.source, pdu.short_message) for pdu in esme.receipts() if not pdu.esm_class]
-    assert said == [("34600111160", b"STOP")]
