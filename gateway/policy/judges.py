@@ -177,17 +177,22 @@ class Judge:
         return None
 
     def _refused(self, broken: _Broken) -> Verdict | None:
-        """The refusal for which the first acting rule stands, with all that stand for it too."""
+        """The refusal for which the first acting rule stands, with all that stand for it too.
+
+        A rule that only warns of what is refused anyway is not heard.
+        """
         reason: Reason | None = None
         grounds: list[Rule] = []
+        doubts: list[tuple[Reason, str]] = []
         for rule, why, told in broken:
             if not rule.acts:
-                self.warnings.append(f"{rule.id}: {told} ({rule.cite})")
+                doubts.append((why, f"{rule.id}: {told} ({rule.cite})"))
             elif reason in (None, why):
                 reason = why
                 grounds.append(rule)
                 if told not in self.told:
                     self.told.append(told)
+        self.warnings += [told for why, told in doubts if why != reason]
         return ("refuse", None, reason, tuple(grounds)) if grounds else None
 
     # -- when ----------------------------------------------------------------------------------
