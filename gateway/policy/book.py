@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Final
 from gateway.policy.calendar import data_versions
 from gateway.policy.location import Location, locate
 from gateway.policy.numbering import NOWHERE, Numbering, Place
-from gateway.policy.rules import DEFAULT, Category, Pack, Profile, Rule, Rules, Waiver, WindowRule
+from gateway.policy.rules import (
+    DEFAULT,
+    SHARED,
+    Category,
+    Pack,
+    Profile,
+    Rule,
+    Rules,
+    Waiver,
+    WindowRule,
+)
 from gateway.policy.schedule import Binding, Schedule, make_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from gateway.policy.rules import ServiceRule
     from gateway.policy.vocabulary import Vocabulary
 
 #: Bounds of the caches. A schedule takes 5 to 30 kB; a busy gateway uses a few dozen.
@@ -56,6 +67,10 @@ class Rulebook:
         self.areas = {
             area: pack.jurisdiction for pack in self.packs.values() for area in pack.areas
         }
+        #: Countries without a pack of their own → the pack that stands in; DEFAULT for all others.
+        self._stand_ins = {
+            country: pack.jurisdiction for pack in self.packs.values() for country in pack.countries
+        }
         self.versions: dict[str, str] = {
             "rules": self.version,
             **data_versions(),
@@ -79,7 +94,10 @@ class Rulebook:
         return found
 
     def chain(self, jurisdiction: str) -> tuple[Pack, ...]:
-        """The packs that rule there, nearest first; the default pack's where there is none."""
+        """The packs that rule there, nearest first.
+
+        Of a country that has none, the one that stands in for it.
+        """
         found: list[Pack] = []
         waiting = [jurisdiction]
         while waiting:
@@ -93,7 +111,15 @@ class Rulebook:
                 waiting.append(self.areas[name])
             elif "-" in name:
                 waiting.append(name.partition("-")[0])
-        return tuple(found) if found else self.chain(DEFAULT)
+        if found:
+            return tuple(found)
+        return self.chain(self._stand_ins.get(jurisdiction.partition("-")[0], DEFAULT))
+
+    def usual_services(self, chain: tuple[Pack, ...]) -> tuple[ServiceRule, ...]:
+        """The default's rules on our own answers that count where these packs have none."""
+        own = {rule.service for pack in chain for rule in pack.rules.services}
+        usual = self.packs[DEFAULT].rules.services
+        return tuple(rule for rule in usual if rule.service not in own)
 
     def subdivision(self, jurisdiction: str) -> str:
         """The jurisdiction's own list of holidays in the `holidays` package; "" = none."""
@@ -209,10 +235,7 @@ class Rulebook:
             return not (urgent and isinstance(rule, WindowRule) and rule.urgent_bypass)
 
         chain = self.chain(place.jurisdiction)
-        own = {rule.service for pack in chain for rule in pack.rules.services}
-        usual = self.packs[DEFAULT].rules.services
-        services = tuple(rule for rule in usual if rule.service not in own)
-        more = Rules(windows=windows, services=services)
+        more = Rules(windows=windows, services=self.usual_services(chain))
         rules = (*(pack.rules for pack in chain), more)
         return Binding(
             place=place,
@@ -226,7 +249,7 @@ class Rulebook:
         for place in places:
             if place.jurisdiction == NOWHERE:
                 found["location_unknown: the number belongs to no country"] = None
-            elif self.chain(place.jurisdiction)[0].jurisdiction == DEFAULT:
+            elif SHARED.fullmatch(self.chain(place.jurisdiction)[0].jurisdiction):
                 country = place.jurisdiction.partition("-")[0]
                 found[f"no_rule_pack: no rules on file for {country}, the default's apply"] = None
         return tuple(found)

@@ -117,9 +117,10 @@ def _lint(loaded: Loaded, today: date) -> Iterator[Finding]:
                 message = f"expired on {waiver.expires}, so {waiver.rule} binds again"
                 yield told("warning", waiver.id, message, "renew it with a reason, or delete it")
         yield from _of_place(loaded, pack.jurisdiction)
-    inherited = {parent for pack in packs.values() for parent in pack.parents}
+    used = {parent for pack in packs.values() for parent in pack.parents} | {DEFAULT}
+    used |= {name for name, pack in packs.items() if pack.countries}
     for name in packs:
-        if SHARED.fullmatch(name) and name != DEFAULT and name not in inherited:
+        if SHARED.fullmatch(name) and name not in used:
             message = "no pack inherits it, so its rules never bind"
             yield Finding("warning", loaded.files[name], "", message, f'parents = ["{name}"]')
     for rule, why in idle_rules(packs):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import DataError
 from gateway.policy.hours import did_you_mean
-from gateway.policy.rules import LAYERS
+from gateway.policy.rules import LAYERS, SHARED
 from gateway.policy.summary import kind, summary, waiver_summary
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def rules_in_force(
     Raises:
         DataError: neither a number nor a jurisdiction.
     """
-    packs = _packs(book, number_or_jurisdiction)
-    rules = {rule.id: rule for rule in _counting(book, packs, day, category)}
+    chains = _chains(book, number_or_jurisdiction)
+    every = [rule for chain in chains for pack in chain for rule in pack.rules.every()]
+    every += [rule for chain in chains for rule in _usual(book, chain)]
+    rules = {rule.id: rule for rule in _counting(book, every, day, category)}
     ordered = sorted(rules.values(), key=lambda rule: LAYERS.index(rule.layer))
     waivers = {
         waiver.id: waiver
@@ -45,23 +47,27 @@ def rules_in_force(
 
 
 def _counting(
-    book: Rulebook, packs: list[Pack], day: date, category: Category | None
+    book: Rulebook, rules: list[Rule], day: date, category: Category | None
 ) -> Iterator[Rule]:
-    for pack in packs:
-        for rule in pack.rules.every():
-            in_profile = rule.profile == "law" or book.profile == "seed"
-            about = category is None or category in rule.applies
-            if in_profile and about and rule.in_force(day):
-                yield rule
+    for rule in rules:
+        in_profile = rule.profile == "law" or book.profile == "seed"
+        about = category is None or category in rule.applies
+        if in_profile and about and rule.in_force(day):
+            yield rule
 
 
-def _packs(book: Rulebook, text: str) -> list[Pack]:
-    """The packs that rule there; of a pack that is only inherited, that one."""
+def _usual(book: Rulebook, chain: tuple[Pack, ...]) -> tuple[Rule, ...]:
+    """The default's rules that count there too; of a pack others inherit, none."""
+    inherited_only = SHARED.fullmatch(chain[0].jurisdiction) and not chain[0].countries
+    return () if inherited_only else book.usual_services(chain)
+
+
+def _chains(book: Rulebook, text: str) -> list[tuple[Pack, ...]]:
+    """The packs that rule at each place; of a pack that is only inherited, that one."""
     if text.startswith("+"):
         number = book.numbering.normalise(text)
         located = book.located(number, None, "promotional")
-        chains = [book.chain(place.jurisdiction) for place in located.places]
-        return [pack for chain in chains for pack in chain]
+        return [book.chain(place.jurisdiction) for place in located.places]
     name = text if text in book.packs else text.upper()
     if name not in {*book.packs, *book.areas, *book.numbering.jurisdictions()}:
         raise DataError(
@@ -69,7 +75,7 @@ def _packs(book: Rulebook, text: str) -> list[Pack]:
             hint=f"write +34600111222, ES or US-FL; {did_you_mean(name, sorted(book.packs))}",
             field="jurisdiction",
         )
-    return list(book.chain(name))
+    return [book.chain(name)]
 
 
 def _rule(rule: Rule) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ from gateway.policy.calendar import use_pinned_zones
 from gateway.policy.hours import did_you_mean
 from gateway.policy.numbering import Numbering, load_numbering
 from gateway.policy.pack import read_pack
-from gateway.policy.rules import PROFILES, SUBJECTS, Layer, Pack, Profile, Rules
+from gateway.policy.rules import DEFAULT, PROFILES, SHARED, SUBJECTS, Layer, Pack, Profile, Rules
 from gateway.policy.table import Findings
 from gateway.policy.together import check_together
 from gateway.policy.vocabulary import Vocabulary, load_vocabulary
@@ -123,6 +123,7 @@ def read_packs(
     loaded = Loaded(numbering, vocabulary, findings)
     words = (vocabulary.subjects.version, vocabulary.instructions.version)
     digest = hashlib.sha256("\n".join((numbering.version, *words)).encode())
+    orphans: set[str] = set()  # no file of theirs says what they inherit
     for directory in directories or (shipped_packs(),):
         layers: dict[tuple[str, Layer, str], str] = {}
         for path in _files(directory, loaded.findings):
@@ -139,6 +140,10 @@ def read_packs(
             digest.update(f"{path.name}\n{len(content)}\n".encode() + content)
             place = read.pack.jurisdiction
             loaded.packs[place] = _joined(loaded.packs.get(place), read.pack)
+            if read.says_parents:
+                orphans.discard(place)
+            elif place not in loaded.files:
+                orphans.add(place)
             loaded.files.setdefault(place, path.name)
     for name in overlays:
         if name not in loaded.overlays:
@@ -148,9 +153,26 @@ def read_packs(
         if subject not in vocabulary.subjects.names:
             hint = f"add [{subject}.en] with clear = [...]"
             findings.add("subjects.toml", subject, "has no words to know it by", hint=hint)
+    _adopt(loaded.packs, orphans)
     check_together(loaded.packs, loaded.files, numbering, loaded.findings)
     loaded.digest = digest.hexdigest()
     return loaded
+
+
+def _adopt(packs: dict[str, Pack], orphans: set[str]) -> None:
+    """Let packs that do not say `parents` inherit what would rule in their place without them.
+
+    Whoever adds a rule or a waiver to a place adds to its law, and does not displace it.
+    """
+    stand_ins = {name: pack.jurisdiction for pack in packs.values() for name in pack.countries}
+    areas = {area: pack.jurisdiction for pack in packs.values() for area in pack.areas}
+    for name in sorted(orphans):
+        country = areas.get(name) or name.partition("-")[0]
+        above = country if country in packs else stand_ins.get(country, DEFAULT)
+        if above == name:
+            above = stand_ins.get(name, DEFAULT)
+        if above in packs and not SHARED.fullmatch(name):
+            packs[name] = replace(packs[name], parents=(above,))
 
 
 def _check_one_file_a_layer(
@@ -215,4 +237,5 @@ def _joined(one: Pack | None, other: Pack) -> Pack:
         rules=Rules.union((one.rules, other.rules)),
         waivers=one.waivers + other.waivers,
         areas={**one.areas, **other.areas},
+        countries=tuple(dict.fromkeys(one.countries + other.countries)),
     )

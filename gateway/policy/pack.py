@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.policy.rulereader import FILE_LAYERS, Common, RuleReader
 from gateway.policy.rules import PROFILES, SHARED, Layer, Pack, Profile, Rule, Rules, Waiver
@@ -25,6 +25,7 @@ class FileOfRules:
     pack: Pack
     layer: Layer
     overlay: str
+    says_parents: bool
 
 
 def read_pack(file: str, raw: dict[str, object], findings: Findings) -> FileOfRules | None:
@@ -45,10 +46,11 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> FileOfRu
     profile: Profile = head.word("profile", PROFILES, "law")
     name = head.text("name")
     version = head.text("version")
-    parents = head.value("parents", required=False)
-    if parents is not None and not _is_texts(parents):
-        head.problem("parents", "must be a list of jurisdictions", hint='write parents = ["US"]')
-        parents = None
+    parents = _texts(head, "parents", 'write parents = ["US"]')
+    countries = _texts(head, "countries", 'write countries = ["IE", "PT"]')
+    if countries and not SHARED.fullmatch(jurisdiction):
+        hint = "only a pack whose jurisdiction is a word stands in for countries"
+        head.problem("countries", f"{jurisdiction} is a place itself", hint=hint)
     overlay = head.text("overlay", default="")
     if overlay and not SHARED.fullmatch(overlay):
         head.problem("overlay", f"{overlay!r} is no name", hint="small letters, as us-conservative")
@@ -78,12 +80,13 @@ def read_pack(file: str, raw: dict[str, object], findings: Findings) -> FileOfRu
         jurisdiction=jurisdiction,
         name=name,
         version=version,
-        parents=tuple(cast("list[str]", parents or [])),
+        parents=parents,
         rules=rules,
         waivers=waivers,
         areas=areas,
+        countries=countries,
     )
-    return FileOfRules(pack, layer, overlay)
+    return FileOfRules(pack, layer, overlay, "parents" in head.raw)
 
 
 def _sensible(table: Table, read: Callable[[Table], _R], findings: Findings) -> _R:
@@ -96,8 +99,14 @@ def _sensible(table: Table, read: Callable[[Table], _R], findings: Findings) -> 
     return rule
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _texts(head: Table, key: str, hint: str) -> tuple[str, ...]:
+    value = head.value(key, required=False)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        head.problem(key, "must be a list of jurisdictions", hint=hint)
+        return ()
+    return tuple(value)
 
 
 def _tables(top: Table, key: str, findings: Findings) -> list[Table]:

@@ -315,6 +315,8 @@ class Pack:
     waivers: tuple[Waiver, ...] = ()
     #: Parts of the jurisdiction with holidays of their own → subdivision of the `holidays` package.
     areas: dict[str, str] = field(default_factory=dict)
+    #: Of a pack that is a word: the countries where it rules while they have no pack of their own.
+    countries: tuple[str, ...] = ()
 
 
 def days_text(days: frozenset[int]) -> str:

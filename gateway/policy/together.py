@@ -28,8 +28,18 @@ def check_together(
         )
     countries = {name for name in numbering.jurisdictions() if "-" not in name}
     rules = {rule.id: rule for pack in packs.values() for rule in pack.rules.every()}
+    stand_ins: dict[str, str] = {}
     for pack in packs.values():
         file = files[pack.jurisdiction]
+        for name in pack.countries:
+            other = stand_ins.setdefault(name, file)
+            if other != file:
+                findings.add(
+                    file,
+                    "ruleset.countries",
+                    f"{other} stands in for {name} already",
+                    hint="name a country once",
+                )
         _check_countries(pack, file, countries, findings)
         _check_parents(pack, file, packs, findings)
         _check_holidays(pack, file, findings)
@@ -45,6 +55,14 @@ def _check_countries(pack: Pack, file: str, countries: set[str], findings: Findi
             f"{country!r} is no country code",
             hint="use ISO 3166, as ES or US-FL",
         )
+    for name in pack.countries:
+        if name not in countries:
+            findings.add(
+                file,
+                "ruleset.countries",
+                f"{name!r} is no country code",
+                hint="use the two letters of ISO 3166, as IE",
+            )
     for rule in pack.rules.senders:
         if rule.registered and rule.registered not in countries:
             findings.add(

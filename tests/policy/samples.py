@@ -116,7 +116,9 @@ reviewed = 2026-11-21
 
 
 def pack(jurisdiction: str = "ES", *rules: str, head: str = "") -> str:
-    """The text of a pack with these rules."""
+    """The text of a pack with these rules, which inherits nothing unless *head* says so."""
+    if "parents" not in head:
+        head = f"parents = []\n{head}"
     return HEAD.format(jurisdiction=jurisdiction, head=head) + "".join(rules)
 
 

@@ -169,7 +169,7 @@ def test_a_place_without_a_zone_in_the_prefix_table_is_a_warning(tmp_path: Path)
 def test_a_rule_inherited_on_two_ways_is_noted_once(tmp_path: Path) -> None:
     law, house = pack("our-law", rule("OUR-LAW")), pack("our-house", rule("OUR-WIDE", **WIDE))
     parents = 'parents = ["our-law", "our-house"]'
-    house = house.replace('version = "1"', 'version = "1"\nparents = ["our-law"]', 1)
+    house = house.replace("parents = []", 'parents = ["our-law"]', 1)
     spain, france = (pack(place, head=parents) for place in ("ES", "FR"))
     found = findings(tmp_path, ES=spain, FR=france, law=law, house=house)
     assert [finding.rule for finding in found] == ["OUR-WIDE"]

@@ -38,6 +38,8 @@ STATES = [f"US-{state}" for state in ["CT", "FL", "MD", "NJ", "OK", "TX", "VA", 
 PLACES = [*LATIN_AMERICA, *["AT", "AU", "CA", "CH", "DE", "ES", "FR", "GB", "NZ", "US"], *STATES]
 SHARED_PACKS = [
     "confirmed-consent",
+    "default-eu",
+    "default-hours",
     "house",
     "house-age-gate",
     "house-alcohol",
@@ -66,7 +68,7 @@ def test_every_law_and_practice_has_an_address_and_every_rule_a_citation(book: R
             assert rule.cite
             assert rule.layer == "house" or rule.url.startswith("https://"), rule.id
             if SHARED.fullmatch(name) and name != DEFAULT:
-                assert rule.id.startswith(("HOUSE-", "VENDOR-")), rule.id
+                assert rule.id.startswith(("HOUSE-", "VENDOR-", "DEFAULT-")), rule.id
                 assert rule.layer == "house"
             else:
                 assert rule.id.startswith(f"{name}-".upper()), rule.id
@@ -140,7 +142,8 @@ def test_every_overseas_department_and_territory_is_ruled_by_its_country(book: R
     for area in ("PR", "VI", "GU", "AS", "MP", "US-CA"):
         assert book.chain(area)[0].jurisdiction == "US"
     assert book.subdivision("FR") == ""
-    assert book.chain("IE")[0].jurisdiction == DEFAULT
+    assert book.chain("IE")[0].jurisdiction == "default-eu"
+    assert book.chain("NO")[0].jurisdiction == DEFAULT
 
 
 def test_the_conservative_overlay_counts_only_when_it_is_named(book: Rulebook) -> None:

@@ -59,7 +59,11 @@ def test_many_places_are_counted_and_not_listed(book: Rulebook) -> None:
     [
         ("+33639981234", {"facts": Facts(opted_out="brand")}, "the recipient has opted out"),
         ("+88213000000", {}, "state a location, best a verified one"),
-        ("+33639981234", {"valid_until": NOW}, "its validity ends before it may be sent"),
+        (
+            "+33639981234",
+            {"valid_until": NOW},
+            "its deadline or validity ends before it may be sent",
+        ),
         (
             "+33639981234",
             {"windows": brand_windows([{"open": "02:00", "close": "03:00"}])},
@@ -76,7 +80,7 @@ def test_a_refusal_says_why(book: Rulebook, to: str, more: dict[str, Any], says:
 def test_a_release_that_no_rule_limits_says_so(book: Rulebook) -> None:
     text = told(book, "+34600111222", "2026-11-24T02:00:00Z", "otp")
     assert text.startswith("Release: a one-time password may go to this number now.")
-    assert "No rule on file limits it there." in text
+    assert "Nothing that was judged stands in its way." in text
 
 
 def test_warnings_are_told(book: Rulebook) -> None:
@@ -116,10 +120,28 @@ def test_a_part_of_a_country_is_ruled_by_the_countrys_rules(book: Rulebook, plac
     assert "FR-QH" in [rule["id"] for rule in rules_in_force(book, place, TODAY)]
 
 
-@pytest.mark.parametrize("place", ["IE", "default"])
-def test_a_country_without_a_pack_shows_the_defaults_rules(book: Rulebook, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "alcohol"), [("IE", "age-gate"), ("NO", "alcohol"), ("default", "alcohol")]
+)
+def test_a_country_without_a_pack_shows_the_defaults_rules(
+    book: Rulebook, place: str, alcohol: str
+) -> None:
     found = rules_in_force(book, place, TODAY)
-    assert {rule["jurisdiction"] for rule in found} == {"default", "house", "house-alcohol"}
+    shown = {rule["jurisdiction"] for rule in found}
+    assert shown == {"default", "default-hours", "house", f"house-{alcohol}"}
+
+
+def test_the_list_of_a_place_holds_the_rules_on_our_own_answers_that_count_there(
+    book: Rulebook,
+) -> None:
+    def services(place: str) -> list[object]:
+        shown = rules_in_force(book, place, TODAY)
+        return [rule["id"] for rule in shown if rule["kind"] == "service"]
+
+    usual = ["DEFAULT-START-REPLY", "DEFAULT-HELP-REPLY", "DEFAULT-DOUBLE-OPT-IN"]
+    assert services("FR") == services("default-eu") == ["DEFAULT-STOP-REPLY", *usual]
+    assert services("+13055550123") == ["US-FED-CONFIRM", *usual]
+    assert services("house") == []  # it is only inherited: what counts beside it depends on where
 
 
 def test_house_rules_of_the_seed_profile_are_not_shown_under_law(law: Rulebook) -> None:
