@@ -70,7 +70,7 @@ def listed(
     names = {listing.registry for listing in facts.registries}
     for rule in rules:
         if rule.registry in names and not (rule.unless_consent and agreed):
-            yield rule, "registry", f"the recipient is listed in the registry {rule.registry}"
+            yield rule, "registry", f"the recipient is listed in the {REGISTRIES[rule.registry]}"
 
 
 def outdated(rules: Sequence[RegistryRule], facts: Facts, now: datetime) -> Iterator[str]:

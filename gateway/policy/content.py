@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MONTH: Final = timedelta(days=30)
 #: Categories that inform: advertising in them is a mistake.
 _INFORM: Final = frozenset({"transactional", "otp", "legal_notice"})
+#: Categories that are tempted to look as if a court had sent them.
+_FROM_NO_COURT: Final = frozenset({"legal_notice", "debt_claim"})
 _NOBODY: Final = Identity()
 #: Who writes, where no brand is named: a few words and a colon or dash.
 _SOMEBODY: Final = re.compile(r"\W{0,2}\w[^:\n]{1,29}(:| -)")
@@ -52,6 +54,8 @@ def broken(
         return
     words = read(message.text)
     about = None
+    # Whoever was told in the way of one rule there has been told this month.
+    short_codes = tuple(code for rule in rules for code in rule.short_codes)
     unsaid: dict[tuple[str, ...], str] = {}  # why no way to opt out, by the short codes that count
     for rule in rules:
         if rule.forbids:
@@ -60,7 +64,7 @@ def broken(
             hit = about.get(rule.forbids)
             if hit is None or not hit.clear or (rule.unless_age_verified and message.age_verified):
                 continue
-            yield rule, _reason(rule), f"“{hit.words}” {_FORBIDS.get(rule.forbids, _OTHER)}"
+            yield rule, _reason(rule), f"“{hit.words}” {_way_out(rule, rule.forbids)}"
         elif rule.requires == "brand":
             if not shows_brand(words, message):
                 yield rule, "brand_missing", _no_brand(message)
@@ -68,9 +72,9 @@ def broken(
             if not shows_company(words, message):
                 yield rule, "company_info_missing", _no_company(message)
         else:
-            codes = rule.short_codes
+            codes = rule.short_codes or (short_codes if rule.every == "month" else ())
             if codes not in unsaid:
-                unsaid[codes] = _no_optout(vocabulary, words, rule, message)
+                unsaid[codes] = _no_optout(vocabulary, words, codes, message)
             told = unsaid[codes]
             if told and not (rule.every == "month" and instructed(facts, now)):
                 yield rule, "optout_missing", told
@@ -85,7 +89,7 @@ def doubts(vocabulary: Vocabulary, rules: Sequence[ContentRule], message: Messag
     if message.sender is None and any(rule.requires in ("brand", "optout") for rule in rules):
         yield "sender_not_judged: the sender is not given, and what the text must say hangs on it"
     informs = message.category in _INFORM
-    if not rules and not informs:
+    if not rules and not informs and message.category not in _FROM_NO_COURT:
         return
     about = _about(_sought(vocabulary, rules, message), message.text)
     if not about:
@@ -100,7 +104,7 @@ def doubts(vocabulary: Vocabulary, rules: Sequence[ContentRule], message: Messag
         if hit is not None:
             yield f"looks_promotional: “{hit.words}”; what advertises is promotional"
     hit = about.get(COURT)
-    if hit is not None and hit.clear and message.category == "legal_notice" and not forbidden:
+    if hit is not None and hit.clear and message.category in _FROM_NO_COURT and not forbidden:
         yield f"court_lookalike: “{hit.words}” looks as if a court had sent it"
 
 
@@ -119,7 +123,7 @@ def _about(subjects: Subjects, text: str) -> dict[str, Hit]:
 
 def instructed(facts: Facts, now: datetime) -> bool:
     """Whether the person was told within the last 30 days how to opt out."""
-    return facts.instructed_at is not None and now - facts.instructed_at <= MONTH
+    return facts.instructed_at is not None and timedelta(0) <= now - facts.instructed_at <= MONTH
 
 
 def instruction_ends_s(rules: Sequence[ContentRule], facts: Facts, now: datetime) -> float:
@@ -213,8 +217,6 @@ def _target(url: str) -> Link | None:
 
 _FORBIDS: Final = {
     "debt_collection": "claims a debt: send it as debt_claim, which is what it is",
-    "alcohol": "is about alcohol: verify the recipient's age and say so (age_verified), or leave "
-    "it out where no verification helps",
     COURT: "looks as if a court had sent it: say who writes and what is owed",
 }
 _FIX: Final = ", or let it be appended (submit --fix, or append_opt_out of the brand)"
@@ -225,6 +227,12 @@ def _reason(rule: ContentRule) -> Reason:
     if rule.forbids == COURT:
         return "court_lookalike"
     return "age_gate" if rule.unless_age_verified else "prohibited_content"
+
+
+def _way_out(rule: ContentRule, subject: str) -> str:
+    if rule.unless_age_verified:
+        return f"is about {subject}: verify the recipient's age and say so (age_verified)"
+    return _FORBIDS.get(subject, _OTHER)
 
 
 def _verified(rule: ContentRule, message: Message) -> bool:
@@ -244,19 +252,21 @@ def _no_company(message: Message) -> str:
     return "the text has neither the company's address and contact nor a link to them"
 
 
-def _no_optout(vocabulary: Vocabulary, words: Words, rule: ContentRule, message: Message) -> str:
+def _no_optout(
+    vocabulary: Vocabulary, words: Words, codes: tuple[str, ...], message: Message
+) -> str:
     """Why the text does not say how to opt out; "" if it does."""
-    if shows_optout(vocabulary, words, message, rule.short_codes):
+    if shows_optout(vocabulary, words, message, codes):
         return ""
+    if codes and french_code(words):
+        begins = " or ".join(f"{code}xxx" for code in codes)
+        return f"the short code after STOP is not for advertising: one for this begins as {begins}"
     keyword = vocabulary.instructions.keyword(words)
     if keyword:
         return (
             f"the text says to answer {keyword}, but {message.sender} cannot receive: "
             "give a link to opt out"
         )
-    if rule.short_codes and french_code(words):
-        codes = " or ".join(f"{code}xxx" for code in rule.short_codes)
-        return f"the short code after STOP is not one for this: it begins as {codes}"
     told = "the text does not say how to opt out: "
     if senders.seen(message).receives:
         return f"{told}add words such as “Reply STOP to opt out”{_FIX}"

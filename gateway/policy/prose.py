@@ -38,7 +38,7 @@ _REASON: Final = {
     "location_ambiguous": (
         "the recipient's place is not known well enough; state a location, best a verified one"
     ),
-    "expired_before_window": "its validity ends before it may be sent",
+    "expired_before_window": "its deadline or validity ends before it may be sent",
     "registry": "the recipient is listed in a do-not-contact registry",
     "invalid_number": "there can be no such number",
 }
@@ -57,7 +57,7 @@ def paragraph(decision: Decision) -> str:
         for rule in decision.grounds
     ]
     if not decision.grounds and decision.action == "release":
-        sentences.append("No rule on file limits it there.")
+        sentences.append("Nothing that was judged stands in its way.")
     sentences += findings(decision)
     sentences += [f"Note: {warning}." for warning in decision.warnings]
     versions = decision.versions

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.errors import DataError
 from gateway.policy.calendar import known_zones
+from gateway.policy.consent import REGISTRIES
 from gateway.policy.decide import CHECKS
 from gateway.policy.facts import (
     Consent,
@@ -56,6 +57,7 @@ _WINDOW_KEYS: Final = frozenset({"zone", "open", "close", "days", "applies"})
 _HISTORY_KEYS: Final = frozenset({"at", "category", "campaign", "outcome"})
 _CONSENT_KEYS: Final = frozenset({"purpose", "granted_at", "method", "withdrawn_at"})
 _LISTING_KEYS: Final = frozenset({"registry", "as_of"})
+_REGISTRIES: Final = tuple(sorted(REGISTRIES))
 _CHECK_NAMES: Final = tuple(sorted(CHECKS))
 _OPTED_OUT: Final[tuple[OptedOut, ...]] = ("", "suspected", "brand", "all")
 _OUTCOMES: Final[tuple[SentOutcome, ...]] = ("accepted", "delivered", "unknown", "undelivered")
@@ -117,13 +119,13 @@ def parse_request(book: Rulebook, raw: object, known: Known | None = None) -> Re
             age_verified=_flag(table, "age_verified"),
             cart_abandoned_at=abandoned_at,
             valid_until=_instant(table, "valid_until"),
-            windows=brand_windows(table["windows"]) if table.get("windows") else (),
+            windows=() if table.get("windows") is None else brand_windows(table["windows"]),
             identity=known.brands.get(brand),
             sender_facts=known.senders.get(sender or ""),
         ),
         facts=Facts(
-            opted_out=_word(table.get("opted_out") or "", "opted_out", _OPTED_OUT),
-            location=parse_location(table["location"]) if table.get("location") else None,
+            opted_out=_opted_out(table),
+            location=_location(table),
             consents=tuple(_consents(table)) if "consent" in table else (),
             history=tuple(_history(table)) if "history" in table else (),
             registries=tuple(_registries(table)) if "registries" in table else (),
@@ -145,7 +147,17 @@ def _recipient(book: Rulebook, text: str) -> tuple[str, str]:
     except DataError as error:
         if error.fields.get("reason") != "invalid_number":
             raise
-        return text, f"{error.message}; {error.hint}"
+        return text, f"{error.message.removeprefix('to: ')}; {error.hint}"
+
+
+def _location(table: Mapping[str, object]) -> Location | None:
+    value = table.get("location")
+    return None if value is None or value == {} else parse_location(value)
+
+
+def _opted_out(table: Mapping[str, object]) -> OptedOut:
+    value = table.get("opted_out")
+    return "" if value is None else _word(value, "opted_out", _OPTED_OUT)
 
 
 def parse_location(raw: object) -> Location:
@@ -268,10 +280,11 @@ def _registries(table: Mapping[str, object]) -> Iterator[Listing]:
     for number, item in enumerate(_list(table, "registries")):
         field = f"registries[{number}]"
         if isinstance(item, str):
-            yield Listing(item)
+            yield Listing(_word(item, field, _REGISTRIES))
             continue
         fact = _table(item, field, _LISTING_KEYS)
-        yield Listing(_text(fact, "registry", f"{field}."), _instant(fact, "as_of", f"{field}."))
+        name = _word(fact.get("registry"), f"{field}.registry", _REGISTRIES)
+        yield Listing(name, _instant(fact, "as_of", f"{field}."))
 
 
 def _list(table: Mapping[str, object], key: str) -> list[object]:

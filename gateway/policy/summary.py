@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.policy.consent import REGISTRIES
 from gateway.policy.rules import (
     PASSED,
     ActingRule,
@@ -19,6 +20,7 @@ from gateway.policy.rules import (
     WindowRule,
     hours_text,
 )
+from gateway.policy.vocabulary import COURT
 
 if TYPE_CHECKING:
     from gateway.policy.rules import Rule, Waiver
@@ -40,6 +42,25 @@ _REQUIRED: Final = {
     "brand": "says from whom it is",
     "optout": "says how to opt out",
     "company_info": "gives the company's address and contact, or links to them",
+}
+#: Subjects whose name is not what one would say of a text.
+_SUBJECTS: Final = {
+    COURT: "must not look like a document of a court",
+    "cpf": "must not be about the personal training account (CPF)",
+    "cbd": "must not be about CBD",
+    "mlm": "must not be about multi-level marketing",
+    "vape": "must not be about vaping",
+}
+_PURPOSES: Final = {
+    "marketing": "consent for marketing",
+    "cart": "consent that names cart reminders",
+}
+_PASSED: Final = {"consent": "consent", "optout": "opt-outs", "windows": "hours", "caps": "caps"}
+_SERVICES: Final = {
+    "optout_confirmation": "Acuse's confirmation of an opt-out",
+    "optin_confirmation": "Acuse's confirmation of who takes an opt-out back",
+    "help_reply": "Acuse's answer to who asks for help",
+    "double_opt_in": "Acuse's request to confirm a sign-up",
 }
 _SENDERS: Final = {
     "alphanumeric": "alphanumeric senders",
@@ -88,20 +109,22 @@ def waiver_summary(waiver: Waiver) -> str:
 
 def _gist(rule: Rule) -> str:
     if isinstance(rule, ServiceRule):
-        free = ", ".join(each for each in PASSED if each in rule.passes)
-        return f"{rule.service.replace('_', ' ')}: not bound by rules on {free}"
+        free = ", ".join(_PASSED[each] for each in PASSED if each in rule.passes)
+        return f"{_SERVICES[rule.service]}: not bound by rules on {free}"
     if isinstance(rule, WindowRule):
-        return hours_text(rule) + (", urgent ones at any hour" if rule.urgent_bypass else "")
+        text = hours_text(rule) + (", urgent ones at any hour" if rule.urgent_bypass else "")
+        return text + (", in every place the recipient may be in" if rule.every_location else "")
     if isinstance(rule, CapRule):
         return _cap(rule)
     if isinstance(rule, DeadlineRule):
         return f"within {_span(rule.within_s)} after the cart was abandoned"
     if isinstance(rule, ConsentRule):
         confirmed = ", confirmed by a double opt-in" if rule.method == "double" else ""
-        return f"only with consent for {rule.purpose}{confirmed}"
+        return f"only with {_PURPOSES[rule.purpose]}{confirmed}"
     if isinstance(rule, RegistryRule):
         unless = ", unless they consented" if rule.unless_consent else ""
-        return f"not to people listed in {rule.registry}{unless}"
+        listed = REGISTRIES.get(rule.registry, rule.registry)
+        return f"not to people listed in the {listed}{unless}"
     if isinstance(rule, SenderRule):
         return _sender(rule)
     if isinstance(rule, CarrierRule):
@@ -149,7 +172,8 @@ def _sender(rule: SenderRule) -> str:
 def _content(rule: ContentRule) -> str:
     if rule.requires is None:
         unless = ", unless the recipient's age was verified" if rule.unless_age_verified else ""
-        return f"not about {rule.forbids.replace('_', ' ')}{unless}"
+        plain = f"must not be about {rule.forbids.replace('_', ' ')}"
+        return f"the text {_SUBJECTS.get(rule.forbids, plain)}{unless}"
     text = f"the text {_REQUIRED[rule.requires]}"
     if rule.short_codes:
         text += f", also by a short code that begins with {', '.join(rule.short_codes)}"
