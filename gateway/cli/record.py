@@ -82,6 +82,9 @@ def print_decision(decision: object) -> None:
     rules = decision.get("rules")
     if isinstance(rules, list) and rules:
         wrapped("rules", ", ".join(map(plain, rules)))
+    waivers = decision.get("waivers")
+    if isinstance(waivers, list) and waivers:
+        wrapped("waived by", ", ".join(map(plain, waivers)))
     why = decision.get("why")
     for told in why if isinstance(why, list) else []:
         wrapped("because", plain(told))

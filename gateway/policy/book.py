@@ -81,6 +81,7 @@ class Rulebook:
         self._by_row: dict[int, Located] = {}
         self._intern = lru_cache(maxsize=_MAX_LOCATED)(Located)
         self._facts = lru_cache(maxsize=_MAX_LOCATED)(self._combine)
+        self._waived = lru_cache(maxsize=_MAX_SCHEDULES)(self._speaking)
         self._schedules = lru_cache(maxsize=_MAX_SCHEDULES)(self._schedule)
 
     def under(self, profile: Profile) -> Rulebook:
@@ -168,15 +169,28 @@ class Rulebook:
         """
         return self._schedules(located, category, windows, urgent, block, waived)
 
-    def waivers(self, brand: str, category: Category) -> tuple[Waiver, ...]:
-        """The waivers that speak of messages of this brand and category, in force or not."""
-        if not self._waivers:
-            return ()
+    def waivers(self, located: Located, brand: str, category: Category) -> tuple[Waiver, ...]:
+        """The waivers, in force or not, of rules that bind such messages of the brand there."""
+        return self._waived(located, brand, category) if self._waivers else ()
+
+    def _speaking(self, located: Located, brand: str, category: Category) -> tuple[Waiver, ...]:
+        binding = {
+            rule.id
+            for place in located.places
+            for rules in self._rules(place)
+            for rule in rules.every()
+            if self.counts(rule, category)
+        }
         return tuple(
             waiver
             for waiver in self._waivers
-            if category in waiver.applies and waiver.brand in ("", brand)
+            if category in waiver.applies and waiver.brand in ("", brand) and waiver.rule in binding
         )
+
+    def _rules(self, place: Place) -> tuple[Rules, ...]:
+        """Every rule on file for a place, by pack."""
+        chain = self.chain(place.jurisdiction)
+        return (*(pack.rules for pack in chain), Rules(services=self.usual_services(chain)))
 
     def _combine(
         self, numbered: tuple[Place, ...], location: Location, category: Category
@@ -234,9 +248,7 @@ class Rulebook:
                 return False
             return not (urgent and isinstance(rule, WindowRule) and rule.urgent_bypass)
 
-        chain = self.chain(place.jurisdiction)
-        more = Rules(windows=windows, services=self.usual_services(chain))
-        rules = (*(pack.rules for pack in chain), more)
+        rules = (*self._rules(place), Rules(windows=windows))
         return Binding(
             place=place,
             subdivision=self.subdivision(place.jurisdiction),

@@ -240,7 +240,7 @@ def _scheduled(
     """The rules of the recipient's places, less what is waived, and the waivers that speak."""
     category = message.category
     located = book.located(message.to, facts.location, category)
-    stated = book.waivers(message.brand, category)
+    stated = book.waivers(located, message.brand, category)
     schedule = book.schedule(
         located,
         category,

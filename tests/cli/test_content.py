@@ -49,6 +49,12 @@ operators = "o"
 """
 
 
+def test_a_waiver_that_let_the_message_go_is_named_beside_the_decision(acuse: Acuse) -> None:
+    waived = {**ANSWER, "decision": {**ANSWER["decision"], "waivers": ["OUR-W", "OUR-V"]}}
+    acuse.daemon(submit=waived)
+    assert "waived by   OUR-W, OUR-V\n" in acuse(*PROMO).out
+
+
 def test_fix_is_asked_for_and_shown_with_its_cost(acuse: Acuse) -> None:
     daemon = acuse.daemon(submit={**ANSWER, **FIXED}, plan={**PLAN, **FIXED})
     out = acuse(*PROMO, "--fix").out

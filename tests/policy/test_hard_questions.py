@@ -132,6 +132,24 @@ def test_a_file_with_only_a_waiver_loosens_that_rule_and_no_other(tmp_path: Path
     assert verdict(book, "IE", night, P, consent=AGREED, **more) == "release"
 
 
+def test_a_waiver_stands_in_the_decisions_of_the_places_its_rule_binds_and_in_no_other(
+    tmp_path: Path,
+) -> None:
+    """A decision in the ledger must not say that somebody set a rule aside which never bound it."""
+    running = waiver("OUR-W", rule='"FR-QH"')
+    over = waiver("OUR-OLD", rule='"FR-STOP"', effective="2020-01-01", expires="2020-02-01")
+    text = pack("FR", running, over).replace("parents = []\n", "")
+    (tmp_path / "own.toml").write_text(text, "utf-8")
+    book = load_rulebook([shipped_packs(), tmp_path])
+    france = asked(book, "FR", "2026-11-28T23:00:00Z", P, checks=HOURS)
+    assert (france["action"], france["waivers"]) == ("release", ["OUR-W"])
+    assert [each.partition(":")[0] for each in france["warnings"]] == ["OUR-W", "OUR-OLD"]
+    spain = asked(book, "ES", NOON, P, checks=HOURS)
+    assert ("waivers" in spain, spain["warnings"]) == (False, [])
+    both = asked(book, "ES", NOON, P, checks=HOURS, location={"country": "FR"})
+    assert both["waivers"] == ["OUR-W"]
+
+
 # --- clocks ---------------------------------------------------------------------------------------
 
 SYDNEY = {"country": "AU", "region": "NSW", "zone": "Australia/Sydney", "evidence": "verified"}
