@@ -338,7 +338,12 @@ def test_a_wrong_value_that_looks_like_nothing_is_an_error_and_no_answer(
 
 
 def test_nothing_stated_is_nothing_known(book: Rulebook) -> None:
-    nothing = {"registries": None, "windows": None, "location": {}, "opted_out": None}
+    nothing: dict[str, Any] = {
+        "registries": None,
+        "windows": None,
+        "location": {},
+        "opted_out": None,
+    }
     assert verdict(book, "FR", "2026-11-28T10:00:00Z", P, checks=HOURS, **nothing) == "release"
     assert verdict(book, "FR", "2026-11-28T10:00:00Z", P, checks=HOURS, location=None) == "release"
 
