@@ -96,7 +96,7 @@ def _cases(night: str) -> list[Case]:
             "answered",
             f"{night[:-2]}{REPLIES_STOP}",
             "delivered",
-            means="a notice may come at night; the answer was STOP",
+            means="may come at night; answered by STOP",
         ),
     ]
 
