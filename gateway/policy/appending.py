@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The brand stands first, how to opt out last.
 _ORDER: Final[tuple[Requirement, ...]] = ("brand", "company_info", "optout")
-_CLOSED: Final = frozenset(".!?:;)…")
+_CLOSED: Final = frozenset((*".!?:;)…", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,20 @@ def additions(
         text = _words_for(what, vocabulary, message, wording)
         if not text:
             continue
-        closed = not message.text or message.text[-1] in _CLOSED
-        parted = f"{text} " if what == "brand" else f"{' ' if closed else '. '}{text}"
+        parted = f"{text} " if what == "brand" else _parting(message.text) + text
         addition = Addition(what, parted)
         better = replace(message, text=addition.added_to(message.text))
         if not any(content.broken(vocabulary, wanted, better, facts, now)):
             made.append(addition)
             message = better
     return tuple(made)
+
+
+def _parting(text: str) -> str:
+    """What stands between the text and what follows it."""
+    if text[-1:].isspace():
+        return ""
+    return " " if text[-1:] in _CLOSED else ". "
 
 
 def with_additions(text: str, added: Iterable[Addition]) -> str:

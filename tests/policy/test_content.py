@@ -443,6 +443,15 @@ def test_how_to_opt_out_is_appended_in_the_language_of_the_text(says: str, appen
     assert supplied(asked, OPTOUT) == (f"{says}. {appended}" if says else f" {appended}")
 
 
+@pytest.mark.parametrize(
+    ("says", "between"),
+    [("Hoy 20%", ". "), ("Hoy 20%!", " "), ("Hoy 20%! ", ""), ("Hoy 20%\n", "")],
+)
+def test_what_is_appended_is_parted_from_the_text_once(says: str, between: str) -> None:
+    asked = message(says, sender="21234", known=CODE)
+    assert supplied(asked, OPTOUT) == f"{says}{between}Envia BAJA para no recibir mas"
+
+
 def test_a_sender_nobody_can_answer_gets_a_link() -> None:
     assert supplied(message("Hoy 20%."), OPTOUT) == "Hoy 20%. Baja: https://baja.acme.example/b"
 
