@@ -48,7 +48,7 @@ class Candidate:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """The answer with its grounds.
 

@@ -1,7 +1,8 @@
 """What a decision is about: the message, and what is known of brand, sender and recipient.
 
 Everything here is a value. The daemon fills it from the ledger file and the configuration,
-`acuse policy explain` from its request; the judges do not know which.
+`acuse policy explain` from its request; the judges do not know which. Nobody changes them, but they
+are not frozen: that would make every decision a tenth dearer.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class SenderFacts:
     receives: bool = True  # whether an answer reaches us; never so for an alphanumeric one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """A message of this brand to this person that caps count. Seconds since the Unix epoch, UTC."""
 
@@ -71,7 +72,7 @@ class Sent:
     outcome: SentOutcome = "accepted"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Consent:
     """Consent of this person to this brand."""
 
@@ -81,7 +82,7 @@ class Consent:
     withdrawn_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listing:
     """A do-not-contact registry and the day its snapshot shows."""
 
@@ -89,7 +90,7 @@ class Listing:
     as_of: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What is to be sent. `to` as `Numbering.normalise` gives it; instants are aware.
 
@@ -113,7 +114,7 @@ class Message:
     service: Service | None = None  # what the person did that it only answers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """What is known of the recipient.
 

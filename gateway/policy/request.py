@@ -69,7 +69,7 @@ _NOBODY: Final = Known()
 _ALWAYS: Final = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What is asked: the arguments of `decide` and the profile to judge by.
 
