@@ -44,7 +44,10 @@ def test_a_grant_asks_what_was_given_and_says_that_an_opt_out_stays(acuse: Acuse
         "at": "2026-11-21T10:00:00Z",
         "form_id": "f1",
     }
-    assert acuse(*GRANT, "--json").json()["purpose"] == "cart"
+    unsourced = acuse(*GRANT, "--json")
+    assert unsourced.json()["purpose"] == "cart"
+    assert "nothing says where it was confirmed" in unsourced.err
+    assert "nothing says" not in ran.err
 
 
 def test_a_purpose_that_is_none_is_a_wrong_command_line(acuse: Acuse) -> None:
