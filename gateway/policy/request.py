@@ -250,29 +250,35 @@ def _clock(table: Mapping[str, object], key: str, inside: str) -> int:
 
 def _history(table: Mapping[str, object]) -> Iterator[Sent]:
     for number, item in enumerate(_list(table, "history")):
-        field = f"history[{number}]"
+        field = _item("history", number)
         fact = _table(item, field, _HISTORY_KEYS)
+        get = fact.get
+        campaign = get("campaign")
+        category: object = get("category")
         yield Sent(
-            at_s=_parse_instant(fact.get("at"), f"{field}.at").timestamp(),
-            category=_category(fact, "category", f"{field}."),
-            campaign=_text(fact, "campaign", f"{field}."),
-            outcome=_word(fact.get("outcome", "accepted"), f"{field}.outcome", _OUTCOMES),
+            _parse_instant(get("at"), field, ".at").timestamp(),
+            "promotional" if category is None else _word(category, field, CATEGORIES, ".category"),
+            "" if campaign is None else _text(fact, "campaign", f"{field}."),
+            _word(get("outcome", "accepted"), field, _OUTCOMES, ".outcome"),
         )
 
 
 def _consents(table: Mapping[str, object]) -> Iterator[Consent]:
     for number, item in enumerate(_list(table, "consent")):
-        field = f"consent[{number}]"
-        fact = _table(item, field, _CONSENT_KEYS)
-        get = fact.get
-        purpose, method = get("purpose", "marketing"), get("method", "single")
+        field = _item("consent", number)
+        get = _table(item, field, _CONSENT_KEYS).get
         granted, withdrawn = get("granted_at"), get("withdrawn_at")
         yield Consent(
-            _word(purpose, f"{field}.purpose", PURPOSES),
-            _word(method, f"{field}.method", METHODS),
-            None if granted is None else _parse_instant(granted, f"{field}.granted_at"),
-            None if withdrawn is None else _parse_instant(withdrawn, f"{field}.withdrawn_at"),
+            _word(get("purpose", "marketing"), field, PURPOSES, ".purpose"),
+            _word(get("method", "single"), field, METHODS, ".method"),
+            None if granted is None else _parse_instant(granted, field, ".granted_at"),
+            None if withdrawn is None else _parse_instant(withdrawn, field, ".withdrawn_at"),
         )
+
+
+@lru_cache(maxsize=64)
+def _item(key: str, number: int) -> str:
+    return f"{key}[{number}]"
 
 
 def _registries(table: Mapping[str, object]) -> Iterator[Listing]:
@@ -325,10 +331,10 @@ def _flag(table: Mapping[str, object], key: str) -> bool:
     return value is True
 
 
-def _word(value: object, field: str, known: tuple[_W, ...]) -> _W:
+def _word(value: object, field: str, known: tuple[_W, ...], part: str = "") -> _W:
     if value not in known:
         word = str(value)[:40]
-        raise _bad(field, f"{word!r} is not known", did_you_mean(word, known))
+        raise _bad(field + part, f"{word!r} is not known", did_you_mean(word, known))
     return value
 
 
@@ -349,15 +355,17 @@ def _instant(table: Mapping[str, object], key: str, inside: str = "") -> datetim
     return None if value is None else _parse_instant(value, inside + key)
 
 
-def _parse_instant(value: object, field: str) -> datetime:
+def _parse_instant(value: object, field: str, part: str = "") -> datetime:
     if not isinstance(value, str):
-        raise _bad(field, "is no time", _INSTANT_HINT)
+        raise _bad(field + part, "is no time", _INSTANT_HINT)
     parsed = _instant_of(value)
     if parsed is None:
-        raise _bad(field, "is no time", _INSTANT_HINT)
+        raise _bad(field + part, "is no time", _INSTANT_HINT)
     if parsed.tzinfo is None:
         raise _bad(
-            field, "the time has no zone", "end it with Z for UTC, or with an offset as +01:00"
+            field + part,
+            "the time has no zone",
+            "end it with Z for UTC, or with an offset as +01:00",
         )
     return parsed
 
