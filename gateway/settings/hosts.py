@@ -38,13 +38,19 @@ class Host:
             raise Wrong(f"{value!r} is more than a host", "only the name here; port is its own")
         if ":" in value:
             return _address(value, ipaddress.IPv6Address)
-        labels = value.removesuffix(".").split(".")
-        if labels[-1].isascii() and re.fullmatch(r"\d+|0[xX][0-9A-Fa-f]*", labels[-1]):
-            return _address(value, ipaddress.IPv4Address)
-        return _name(value, labels)
+        name = _numbered_or_named(value)
+        # In plain letters it may be an address after all: UTS 46 makes a 1 of a superscript one.
+        return name if value.isascii() else _numbered_or_named(name)
 
     def words(self) -> str:
         return "host name or IP address"
+
+
+def _numbered_or_named(text: str) -> str:
+    labels = text.removesuffix(".").split(".")
+    if labels[-1].isascii() and re.fullmatch(r"\d+|0[xX][0-9A-Fa-f]*", labels[-1]):
+        return _address(text, ipaddress.IPv4Address)
+    return _name(text, labels)
 
 
 def _address(text: str, version: type[ipaddress.IPv4Address] | type[ipaddress.IPv6Address]) -> str:

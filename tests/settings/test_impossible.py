@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
@@ -187,6 +187,7 @@ def test_hosts_that_can_be_are_taken(tmp_path: Path, host: str, becomes: str) ->
 
 
 @given(st.one_of(st.text(), st.text("a-.:1[]%xn\u3002ñ"), st.from_regex(r"[a-z0-9.-]{1,300}")))
+@example("\xb9")  # a superscript one is the number 1 in plain letters
 def test_whatever_stands_as_a_host_is_taken_or_refused(text: str) -> None:
     reading = Reading(Path(), found={})
     outcome: str | Wrong
