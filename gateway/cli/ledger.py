@@ -14,6 +14,7 @@ from gateway.cli.root import root
 from gateway.cli.source import records
 from gateway.cli.verify import Trust, begins_as_ledger, print_report, trust_options
 from gateway.errors import DataError
+from gateway.settings import KeySource
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -76,7 +77,8 @@ def verify(
     key = None
     if file is None:
         settings = run.settings(secrets=False)
-        file, key = settings.gateway.data_dir / LEDGER_FILE, settings.ledger.key
+        file = settings.gateway.data_dir / LEDGER_FILE
+        key = settings.ledger.key if isinstance(settings.ledger.key, KeySource) else None
     elif not begins_as_ledger(file):
         raise DataError(
             f"{file} is not a ledger file", hint="check a proof with: acuse verify", file=str(file)

@@ -63,6 +63,7 @@ from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.policy.replies import load_replies
 from gateway.resources import config_directory
+from gateway.settings import KeySource
 from gateway.smpp.dialect import load_dialect
 
 log = structlog.get_logger()
@@ -262,7 +263,7 @@ def _checkpoints(settings: Settings, ledger: _Ledger) -> Checkpoints:
 
 def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
     source = settings.ledger.key
-    if source is not None and source.path is not None:
+    if isinstance(source, KeySource) and source.path is not None:
         credential = source.origin.startswith("credential:")
         return load_seed(source.path, credential=credential)
     if fresh and not vault.has(LOG_KEY):

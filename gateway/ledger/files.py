@@ -127,8 +127,8 @@ def _require_sqlite(path: Path) -> None:
         )
 
 
-def require_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse another program's file and a schema newer than this program."""
+def require_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema; another program's file and a newer schema are refused."""
     kind = int(connection.execute("PRAGMA application_id").fetchone()[0])
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if kind != APPLICATION_ID:
@@ -144,6 +144,7 @@ def require_version(connection: sqlite3.Connection, path: Path) -> None:
             file=str(path),
             version=version,
         )
+    return version
 
 
 @dataclass(frozen=True, slots=True)

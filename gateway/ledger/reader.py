@@ -50,7 +50,8 @@ class Reader:
                 check_same_thread=False,
                 timeout=5,
             )
-            require_version(self._connection, path)
+            #: The file's schema: one that no daemon opened since an upgrade lacks newer tables.
+            self.schema = require_version(self._connection, path)
             self._database = Database(self._connection)
             row = self._connection.execute("SELECT origin FROM log").fetchone()
         if row is None:

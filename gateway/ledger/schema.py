@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: "ACUS": tells an Acuse ledger from any other SQLite file.
 APPLICATION_ID = 0x41435553
 #: The schema this program writes; kept in `PRAGMA user_version`.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Conditions and expressions of partial indexes: a query uses one only if it says the same words.
 HELD = "closed_ms IS NULL AND state='held'"
@@ -154,3 +154,33 @@ def v1_first_landing(db: Database) -> None:
     """Everything of schema version 1."""
     for statement in _TABLES:
         db.execute(statement)
+
+
+_EVIDENCE = (
+    # What stands outside vouches for a checkpoint: RFC 3161 tokens (DER TimeStampToken) and
+    # cosignature lines. `hash` is what the x.Anchor entry `seq` commits to; null until it stands.
+    """CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY, size INTEGER NOT NULL, tsa TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        accuracy_ms INTEGER NOT NULL, token BLOB NOT NULL, hash TEXT NOT NULL,
+        seq INTEGER) STRICT""",
+    "CREATE UNIQUE INDEX tokens_by_size ON tokens (size, tsa)",
+    """CREATE TABLE cosignatures (
+        id INTEGER PRIMARY KEY, size INTEGER NOT NULL, witness TEXT NOT NULL,
+        at_ms INTEGER NOT NULL, line TEXT NOT NULL, hash TEXT NOT NULL, seq INTEGER) STRICT""",
+    "CREATE UNIQUE INDEX cosignatures_by_size ON cosignatures (size, witness)",
+    # The keys of the log: `note` is the checkpoint that both the old and the new key signed.
+    """CREATE TABLE rotations (
+        seq INTEGER PRIMARY KEY, old TEXT NOT NULL, new TEXT NOT NULL, note TEXT) STRICT""",
+    # What must not be erased, and who said so.
+    """CREATE TABLE holds (
+        submission INTEGER PRIMARY KEY, placed_ms INTEGER NOT NULL, actor TEXT NOT NULL,
+        why TEXT NOT NULL, seq INTEGER NOT NULL) STRICT""",
+)
+
+
+@migrations()
+def v2_evidence(db: Database) -> None:
+    """Schema version 2: what vouches for checkpoints, rotations of the log key, legal holds."""
+    for statement in _EVIDENCE:
+        db.execute(statement)
+    db.execute("PRAGMA user_version=2")

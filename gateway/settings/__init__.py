@@ -4,6 +4,8 @@
 """
 
 from gateway.settings.describe import describe, example
+from gateway.settings.evidence import Retention, Seal, Timestamp, Witness
+from gateway.settings.hsm import Pkcs11
 from gateway.settings.load import load_admin_socket, load_settings, settings_digest
 from gateway.settings.model import Admin, Gateway, Ledger, Roles, Settings
 from gateway.settings.nested import KeySource
@@ -20,14 +22,19 @@ __all__ = [
     "KeySource",
     "Ledger",
     "OperatorSettings",
+    "Pkcs11",
+    "Retention",
     "Roles",
     "RouteSettings",
+    "Seal",
     "Secret",
     "Sender",
     "Settings",
+    "Timestamp",
     "Tls",
     "Warned",
     "Window",
+    "Witness",
     "describe",
     "example",
     "load_admin_socket",

@@ -31,20 +31,35 @@ class Authorities:
     def read(self, value: object, place: Place, reading: Reading) -> Path | str:
         if value == SYSTEM:
             return SYSTEM
-        path = FilePath(exists=True).read(value, place, reading)
-        if reading.secrets:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            try:
-                context.load_verify_locations(path)
-            except (ssl.SSLError, ValueError):
-                raise Wrong(
-                    f"{path} has no certificate that can be read",
-                    "PEM, with -----BEGIN CERTIFICATE-----; ask the operator for its authority's",
-                ) from None
-        return path
+        return Certificates().read(value, place, reading)
 
     def words(self) -> str:
         return 'path of a file, or "system"'
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """A PEM file of certificates."""
+
+    def read(self, value: object, place: Place, reading: Reading) -> Path:
+        path = FilePath(exists=True).read(value, place, reading)
+        if reading.secrets:
+            _load(path)
+        return path
+
+    def words(self) -> str:
+        return "path of a file of certificates (PEM)"
+
+
+def _load(path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except (ssl.SSLError, ValueError):
+        raise Wrong(
+            f"{path} has no certificate that can be read",
+            "PEM, with -----BEGIN CERTIFICATE-----; ask whoever issued it",
+        ) from None
 
 
 class _Protected(Exception):

@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.settings.hsm import SigningKey
 from gateway.settings.kinds import Text
 from gateway.settings.model import Settings
 from gateway.settings.nested import KeyReference, Named, SecretText, SwitchOrTable, Table, Tables
@@ -79,12 +80,12 @@ def _described(table: Any, prefix: str) -> Iterator[Description]:  # noqa: ANN40
             )
         inner = _inner(kind)
         if inner is not None:
-            suffix = {Tables: "[]", Named: ".NAME"}.get(type(kind), "")
+            suffix = {Tables: "[]", Named: ".NAME", SigningKey: ".pkcs11"}.get(type(kind), "")
             yield from _described(inner, f"{setting}{suffix}.")
 
 
 def _inner(kind: object) -> Any:  # noqa: ANN401 (a dataclass type or None)
-    if isinstance(kind, Table):
+    if isinstance(kind, Table | SigningKey):
         return kind.table
     if isinstance(kind, Tables | Named | SwitchOrTable):
         return kind.item.table
@@ -99,10 +100,10 @@ def _sections() -> Iterator[str]:
         if isinstance(kind, Named):
             header = f"[{key}.{kind.example}]"
         elif isinstance(kind, Tables):
-            header = f"[[{key}]]"
+            header = f"[[{key}]]" if kind.at_least else f"#[[{key}]]"
         rule = "# " + "-" * 77
         yield f"\n{rule}\n{_comment(_purpose(table))}{header}\n"
-        path = header.strip("[]")
+        path = header.strip("#[]")
         yield from _lines(table, path, "")
 
 
@@ -120,7 +121,11 @@ def _lines(table: Any, path: str, prefix: str) -> Iterator[str]:  # noqa: ANN401
 
 def _setting(name: str, field: Field[Any], spec: About) -> str:
     default = _default(field)
-    facts = "" if isinstance(spec.kind, Text | SecretText | KeyReference) else spec.kind.words()
+    facts = (
+        ""
+        if isinstance(spec.kind, Text | SecretText | KeyReference | SigningKey)
+        else spec.kind.words()
+    )
     said = [f"{facts[:1].upper()}{facts[1:]}"] if facts else []
     if spec.unit:
         said.append(f"Unit: {spec.unit}")

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.settings import checks
+from gateway.settings.evidence import Retention, Seal, Timestamp, Witness, seal
+from gateway.settings.hsm import SigningKey
 from gateway.settings.kinds import Choice, FilePath, Many, Number, SocketPath, Text, Whole
 from gateway.settings.names import GROUP, NAME, SENDER
-from gateway.settings.nested import KeyReference, KeySource, Named, Table, Tables
+from gateway.settings.nested import KeySource, Named, Table, Tables
 from gateway.settings.parties import Brand, Issuer, Sender
 from gateway.settings.policy import Policy
 from gateway.settings.reading import Warned, about
@@ -21,6 +23,8 @@ from gateway.settings.traffic import OperatorSettings, RouteSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from gateway.settings.hsm import Pkcs11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +106,22 @@ class Ledger:
             "It is also signed after so many entries.", Whole(1, 1_000_000), unit="entries"
         ),
     )
-    key: KeySource | None = field(
+    key: KeySource | Pkcs11 | None = field(
         default=None,
         metadata=about(
-            'The key that signs: {file = "PATH"} or {credential = "NAME"}; by default one that '
-            "acuse serve makes in data_dir.",
-            KeyReference(),
+            'The key that signs: {file = "PATH"}, {credential = "NAME"}, or {pkcs11 = {…}} with '
+            "module, token, label and pin; by default one that acuse serve makes in data_dir.",
+            SigningKey(),
             sample='{credential = "ledger-key"}',
+        ),
+    )
+    policy_file: Path | None = field(
+        default=None,
+        metadata=about(
+            "The trust policy (c2sp.org/tlog-policy) whose quorum of witnesses a checkpoint is to "
+            "reach; by default any one of those configured.",
+            FilePath(exists=True),
+            sample='"/etc/acuse/trusted.policy"',
         ),
     )
 
@@ -172,6 +185,14 @@ class Settings:
     )
     policy: Policy = field(default=Policy(), metadata=about("", Table(Policy)))
     ledger: Ledger = field(default=Ledger(), metadata=about("", Table(Ledger)))
+    timestamp: tuple[Timestamp, ...] = field(
+        default=(), metadata=about("", Tables(Table(Timestamp), distinct="name"))
+    )
+    witness: tuple[Witness, ...] = field(
+        default=(), metadata=about("", Tables(Table(Witness), distinct="name"))
+    )
+    seal: Seal = field(default=Seal(), metadata=about("", Table(Seal, seal)))
+    retention: Retention = field(default=Retention(), metadata=about("", Table(Retention)))
     admin: Admin = field(default=Admin(), metadata=about("", Table(Admin, checks.admin)))
     warnings: tuple[Warned, ...] = ()
     digest: str = ""

@@ -52,10 +52,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A list of tables: `[[routes]]`."""
+    """A list of tables: `[[routes]]`. *distinct*: the setting in which no two may be equal."""
 
     item: Table
     at_least: int = 0
+    distinct: str = ""
 
     def read(self, value: object, place: Place, reading: Reading) -> tuple[object, ...]:
         if not isinstance(value, list):
@@ -66,9 +67,13 @@ class Tables:
         if len(value) < self.at_least:
             raise Wrong("is empty", "at least one is needed")
         good: list[object] = []
+        taken: set[object] = set()
         for number, item in enumerate(value):
             try:
-                good.append(self.item.read((item), (*place, number), reading))
+                made = self.item.read(item, (*place, number), reading)
+                if self.distinct:
+                    self._take(getattr(made, self.distinct), taken, (*place, number), reading)
+                good.append(made)
             except Wrong as wrong:
                 reading.problem((*place, number), wrong.message, wrong.hint)
             except Reported:
@@ -76,6 +81,14 @@ class Tables:
         if len(good) < len(value):
             raise Reported
         return tuple(good)
+
+    def _take(self, name: object, taken: set[object], place: Place, reading: Reading) -> None:
+        if name in taken:
+            reading.problem(
+                (*place, self.distinct), f"{name!r} is taken by an earlier one", "choose another"
+            )
+            raise Reported
+        taken.add(name)
 
     def words(self) -> str:
         return "list of tables"
@@ -167,15 +180,20 @@ class KeyReference:
 
 @dataclass(frozen=True, slots=True)
 class SecretText:
-    """A password in clear, in a file, or among systemd's credentials; at most *max_octets*."""
+    """A password in clear, in a file, or among systemd's credentials; at most *max_octets*, which
+    is what *limited_by* allows.
+    """
 
     max_octets: int
+    noun: str = "password"
+    limited_by: str = "SMPP"
+    giver: str = "the operator"
 
     def read(self, value: object, place: Place, reading: Reading) -> Secret:
         if isinstance(value, str):
             if reading.others_can_read:
                 raise Wrong(
-                    "a password stands in clear in a file that others can read",
+                    f"a {self.noun} stands in clear in a file that others can read",
                     "chmod 600 the configuration, or use {file = …} or {credential = …}",
                 )
             return self._checked(value, "clear")
@@ -188,7 +206,7 @@ class SecretText:
             text = source.path.read_bytes()[: 4 * self.max_octets + 64].decode("ascii")
         except UnicodeDecodeError:
             raise Wrong(
-                f"{source.path} does not hold ASCII text", "one line, the password"
+                f"{source.path} does not hold ASCII text", f"one line, the {self.noun}"
             ) from None
         if source.path.stat().st_mode & 0o007:
             reading.warn(place, f"everybody can read {source.path}", f"chmod 600 {source.path}")
@@ -197,13 +215,14 @@ class SecretText:
     def _checked(self, password: str, origin: str) -> Secret:
         if not password.isascii() or not password.isprintable():
             raise Wrong(
-                "the password has characters other than printable ASCII",
-                "SMPP carries it as ASCII octets, on one line",
+                f"the {self.noun} has characters other than printable ASCII",
+                f"{self.limited_by} carries it as ASCII octets, on one line",
             )
         if len(password) > self.max_octets:
             raise Wrong(
-                f"the password has {len(password)} octets; SMPP allows {self.max_octets}",
-                "ask the operator for one that fits",
+                f"the {self.noun} has {len(password)} octets; {self.limited_by} allows"
+                f" {self.max_octets}",
+                f"ask {self.giver} for one that fits",
             )
         return Secret(password, source=origin)
 

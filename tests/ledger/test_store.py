@@ -159,6 +159,27 @@ def test_a_damaged_or_foreign_file_is_not_continued(
     assert caught.value.exit_code == 74
 
 
+def test_a_ledger_of_the_first_schema_is_taken_over_with_all_it_holds(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    fill(store, 300)
+    root, size = store.frontier.root(), store.size
+    store.close()
+    for table in ("tokens", "cosignatures", "rotations", "holds"):
+        edit(tmp_path, f"DROP TABLE {table}")
+    edit(tmp_path, "DELETE FROM _sqlite_migrations WHERE name='v2_evidence'")
+    edit(tmp_path, "PRAGMA user_version=1")
+    reader = Reader(tmp_path / "ledger.db")
+    assert (reader.schema, reader.size) == (1, size)
+    reader.close()
+    store = opened(tmp_path)
+    assert (store.size, store.frontier.root()) == (size, root)
+    store.close()
+    reader = Reader(tmp_path / "ledger.db")
+    assert reader.schema == SCHEMA_VERSION
+    assert list(reader.query("SELECT * FROM tokens")) == []
+    reader.close()
+
+
 def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     store = opened(tmp_path)
     fill(store, 2000)

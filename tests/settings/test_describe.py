@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gateway.resources import config_directory
 from gateway.settings import describe, example, load_settings
+from tests.support.authority import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +25,7 @@ def test_the_shipped_example_is_the_generated_one() -> None:
 
 def _credentials(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
-    for name in ("movistar", "ledger-key"):
+    for name in ("movistar", "ledger-key", "seal-key", "hsm-pin"):
         (directory / name).write_text("secret")
         (directory / name).chmod(0o600)
 
@@ -42,13 +46,21 @@ def test_every_commented_line_of_the_example_works_too(
         line[1:] if line.startswith("#") and not line.startswith("# ") else line
         for line in example().split("\n")
     ]
+    # Two keys of one seal cannot be; and the files that it names have to be there.
+    lines.remove('key = {credential = "seal-key"}')
     text = "\n".join(lines).replace('group = "acuse"', 'group = "root"')
+    made = Authority.make(tmp_path / "ca", "tsa.example", datetime.now(UTC) + timedelta(days=30))
+    text = re.sub(r'"/etc/acuse/[^"]+\.pem"', json.dumps(str(made.root)), text)
+    text = re.sub(r'"/(etc/acuse/trusted|usr/lib)[^"]+"', json.dumps(str(made.key)), text)
     path.write_text(text, encoding="utf-8")
     settings = load_settings(path)
     raw = tomllib.loads(text)
     assert settings.brands["acme"].windows[0].close == raw["brands"]["acme"]["windows"][0]["close"]
     assert settings.gateway.confirm_within_s == raw["gateway"]["confirm_within_s"]
     assert settings.operators["movistar"].reconnect_s == (1.0, 60.0)
+    assert [tsa.name for tsa in settings.timestamp] == ["tsa-example"]
+    assert settings.seal.pkcs11 is not None
+    assert settings.seal.pkcs11.label == "ledger-key"
 
 
 def test_every_setting_is_explained() -> None:
@@ -63,6 +75,10 @@ def test_every_setting_is_explained() -> None:
         "operators.NAME.receipt_utc_offset",
         "routes[].from",
         "ledger.checkpoint_every_entries",
+        "ledger.key.pkcs11.module",
+        "timestamp[].policy_oid",
+        "seal.pkcs11.pin",
+        "retention.content_days",
         "admin.roles.operator",
     ):
         assert name in names

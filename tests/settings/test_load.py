@@ -12,7 +12,7 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
-from gateway.settings import Settings, load_admin_socket, load_settings, settings_digest
+from gateway.settings import KeySource, Settings, load_admin_socket, load_settings, settings_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,7 +229,7 @@ def test_what_cannot_work_is_said_with_a_way_out(
         ("[ledger]\nkey = {credential = 'k'}\n", "ledger.key", "CREDENTIALS_DIRECTORY is not set"),
         ("[admin]\ngroup = 'no-such-group'\n", "admin.group", "no group 'no-such-group'"),
         ("[metrics]\nlisten = '127.0.0.1:9464'\n", "metrics", "is not a setting"),
-        ("[[timestamp]]\nname = 'x'\n", "timestamp", "is not a setting"),
+        ("[[timestamps]]\nname = 'x'\n", "timestamps", "is not a setting"),
         ("[gatewy]\n", "gatewy", "is not a setting"),
     ],
 )
@@ -399,11 +399,11 @@ def test_credentials_come_from_systemd(tmp_path: Path, monkeypatch: pytest.Monke
     (credentials / "ledger-key").chmod(0o600)
     settings = load_settings(path)
     assert settings.operators["movistar"].password.reveal() == "hunter2"
-    assert settings.ledger.key is not None
+    assert isinstance(settings.ledger.key, KeySource)
     assert settings.ledger.key.path == credentials / "ledger-key"
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     without = load_settings(path, secrets=False)
-    assert without.ledger.key is not None
+    assert isinstance(without.ledger.key, KeySource)
     assert without.ledger.key.path is None
     assert without.digest == settings.digest
 
