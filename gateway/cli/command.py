@@ -79,8 +79,22 @@ class Run:
 class ExampleCommand(click.Command):
     """A command whose help ends with an example."""
 
-    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:  # noqa: ANN401 (click's)
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        name: str,
+        *,
+        example: str,
+        callback: Callable[..., int | None],
+        params: list[click.Parameter],
+        doc: str | None,
+    ) -> None:
+        super().__init__(
+            name,
+            callback=callback,
+            params=params,
+            help=doc,
+            context_settings={"max_content_width": 100},
+        )
         self.example = example
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -114,9 +128,8 @@ def command(
             name,
             callback=callback,
             params=[*reversed(getattr(function, "__click_params__", [])), *_common(needs)],
-            help=function.__doc__,
+            doc=function.__doc__,
             example=example,
-            context_settings={"max_content_width": 100},
         )
         group.add_command(made)
         return made

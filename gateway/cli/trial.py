@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -101,7 +101,7 @@ def simulate(
     journal: Path | None,
     stats: bool,
     list_: bool,
-    **options: Any,  # noqa: ANN401 (click's values)
+    **options: object,
 ) -> None:
     """Simulate an operator's SMSC, with the faults of real ones.
 
@@ -113,10 +113,10 @@ def simulate(
         _print_behaviours(as_json=run.as_json)
         return
     from gateway.sim.main import run as run_simulator
-    from gateway.sim.options import SimOptions
+    from gateway.sim.options import sim_options
 
     run_simulator(
-        SimOptions(**options),
+        sim_options(options),
         host,
         port,
         journal=journal,

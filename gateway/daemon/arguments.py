@@ -86,7 +86,7 @@ class Argument:
             return self._object(text)
         return text
 
-    def read(self, value: object) -> Any:  # noqa: ANN401 (by kind)
+    def read(self, value: object) -> object:
         """The value as the daemon uses it: seconds of a span, milliseconds of an instant.
 
         None is one that was not given. Flags and whole numbers may be text, as in a cell.

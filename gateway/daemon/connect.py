@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,11 +39,11 @@ async def connect_tcp(settings: OperatorSettings) -> trio.abc.Stream:
         with trio.fail_after(settings.connect_timeout_s):
             stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
             if settings.tls is not None:
-                try:
+                # Whatever ends the handshake, a cancellation too, ends the connection with it.
+                async with AsyncExitStack() as failed:
+                    failed.push_async_callback(trio.aclose_forcefully, stream)
                     stream = await _secure(stream, settings)
-                except BaseException:
-                    await trio.aclose_forcefully(stream)
-                    raise
+                    failed.pop_all()
     except trio.TooSlowError:
         raise LinkLost(
             f"no connection within {settings.connect_timeout_s:g} s",

@@ -116,7 +116,7 @@ def holiday_problem(country: str, subdivision: str) -> str:
     """Why the `holidays` package has no such list; "" when it has."""
     try:
         holidays_of(country, subdivision, 2026)
-    except NotImplementedError:
+    except NotImplementedError:  # what the package raises for a list it does not have
         name = f"{country}, part {subdivision}" if subdivision else country
         return f"the holidays package has no list for {name}"
     return ""

@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from gateway.errors import ConfigError
 
@@ -254,7 +254,7 @@ def _check_meanings(path: Path, lists: dict[str, dict[Tokens, _Languages]]) -> N
             meant[said] = name
 
 
-def _opposites(path: Path, raw: Any) -> tuple[Opposite, ...]:  # noqa: ANN401 (as TOML has it)
+def _opposites(path: Path, raw: object) -> tuple[Opposite, ...]:
     if not isinstance(raw, list):
         raise _wrong(path, _OPPOSITE)
     found = []
@@ -274,10 +274,7 @@ def _opposites(path: Path, raw: Any) -> tuple[Opposite, ...]:  # noqa: ANN401 (a
     return tuple(found)
 
 
-def _of_no_language(
-    path: Path,
-    raw: Any,  # noqa: ANN401 (as TOML has it)
-) -> tuple[frozenset[Tokens], tuple[str, ...]]:
+def _of_no_language(path: Path, raw: object) -> tuple[frozenset[Tokens], tuple[str, ...]]:
     if not isinstance(raw, dict) or set(raw) - {"courtesy", "symbols"}:
         raise _wrong(path, _ANY)
     symbols = raw.get("symbols", [])

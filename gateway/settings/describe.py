@@ -17,6 +17,8 @@ from gateway.settings.reading import About, is_required, settings_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from _typeshed import DataclassInstance
+
 _HEAD = """\
 # Acuse: the commented configuration, as `acuse config example` prints it.
 #
@@ -64,7 +66,7 @@ def example() -> str:
     return _HEAD + "".join(_sections())
 
 
-def _described(table: Any, prefix: str) -> Iterator[Description]:  # noqa: ANN401 (dataclass type)
+def _described(table: type[DataclassInstance], prefix: str) -> Iterator[Description]:
     for key, (field, spec) in settings_of(table).items():
         setting = f"{prefix}{key}"
         kind = spec.kind
@@ -84,7 +86,7 @@ def _described(table: Any, prefix: str) -> Iterator[Description]:  # noqa: ANN40
             yield from _described(inner, f"{setting}{suffix}.")
 
 
-def _inner(kind: object) -> Any:  # noqa: ANN401 (a dataclass type or None)
+def _inner(kind: object) -> type[DataclassInstance] | None:
     if isinstance(kind, Table | SigningKey):
         return kind.table
     if isinstance(kind, Tables | Named | SwitchOrTable):
@@ -96,6 +98,7 @@ def _sections() -> Iterator[str]:
     for key, (_, spec) in settings_of(Settings).items():
         kind = spec.kind
         table = _inner(kind)
+        assert table is not None, f"{key} is a setting outside a table"
         header = f"[{key}]"
         if isinstance(kind, Named):
             header = f"[{key}.{kind.example}]"
@@ -107,7 +110,7 @@ def _sections() -> Iterator[str]:
         yield from _lines(table, path, "")
 
 
-def _lines(table: Any, path: str, prefix: str) -> Iterator[str]:  # noqa: ANN401 (dataclass type)
+def _lines(table: type[DataclassInstance], path: str, prefix: str) -> Iterator[str]:
     for key, (field, spec) in settings_of(table).items():
         kind = spec.kind
         if isinstance(kind, Table):
@@ -156,7 +159,7 @@ def literal(value: object) -> str | None:
     return None
 
 
-def _purpose(table: Any) -> str:  # noqa: ANN401 (dataclass type)
+def _purpose(table: type[DataclassInstance]) -> str:
     return str(table.__doc__).strip().split("\n\n")[0]
 
 

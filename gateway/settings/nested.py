@@ -24,6 +24,8 @@ from gateway.settings.secret import Secret
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from _typeshed import DataclassInstance
+
 Check = Callable[[Any, Place, Reading], None]
 
 
@@ -31,7 +33,7 @@ Check = Callable[[Any, Place, Reading], None]
 class Table:
     """One nested table; *check* looks at what only several of its settings together can show."""
 
-    table: Callable[..., Any]
+    table: type[DataclassInstance]
     check: Check | None = None
 
     def read(self, value: object, place: Place, reading: Reading) -> object:

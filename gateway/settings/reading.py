@@ -17,9 +17,11 @@ from gateway.errors import ConfigError
 from gateway.settings.lines import Place, line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-T = TypeVar("T")
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _METADATA = "about"
@@ -81,7 +83,9 @@ def about(
     return {_METADATA: About(doc, kind, unit, example, sample, key)}
 
 
-def settings_of(table: Any) -> dict[str, tuple[Field[Any], About]]:  # noqa: ANN401 (dataclass type)
+def settings_of(
+    table: DataclassInstance | type[DataclassInstance],
+) -> dict[str, tuple[Field[Any], About]]:
     """The settings of a table's dataclass by their TOML names, in order of declaration."""
     return {
         field.metadata[_METADATA].key or field.name: (field, field.metadata[_METADATA])
@@ -141,9 +145,7 @@ class Reading:
         return Path(os.path.normpath(self.directory.absolute() / Path(text).expanduser()))
 
 
-def read_table(
-    table: Callable[..., T], raw: object, place: Place, reading: Reading, **given: object
-) -> T:
+def read_table(table: type[T], raw: object, place: Place, reading: Reading, **given: object) -> T:
     """An instance of the dataclass *table* from the TOML table *raw*; *given* are its other fields.
 
     Raises:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from gateway.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_T = TypeVar("_T")
 
 #: How ids are written. The last two name one number in hexadecimal and in decimal, zero-padded to
 #: ten digits, as operators do (`message_id_form` of the gateway's configuration).
@@ -14,7 +19,7 @@ ID_FORMS: Final = ("decimal", "hex", "uuid", "hex_in_response", "decimal_in_resp
 _Default: TypeAlias = str | int | float | None
 
 
-def _option(default: Any, help_: str, **facts: object) -> Any:  # noqa: ANN401 (as field() itself)
+def _option(default: _T, help_: str, **facts: object) -> _T:
     return field(default=default, metadata={"help": help_, **facts})
 
 
@@ -72,7 +77,7 @@ class SimOptions:
             )
 
 
-def _check(name: str, value: _Default, facts: Any) -> None:  # noqa: ANN401 (a field's metadata)
+def _check(name: str, value: _Default, facts: Mapping[str, Any]) -> None:
     choices = facts.get("choices")
     if choices is not None and value not in choices:
         raise UsageError(
@@ -86,6 +91,15 @@ def _check(name: str, value: _Default, facts: Any) -> None:  # noqa: ANN401 (a f
                 hint=f"give {least} or more" if value < least else f"give {most} or less",
                 field=name,
             )
+
+
+def sim_options(values: Mapping[str, Any]) -> SimOptions:
+    """The options that a command line gave, by their names.
+
+    Raises:
+        UsageError: a value cannot be; `fields["field"]` names the option.
+    """
+    return SimOptions(**values)
 
 
 _DEFAULTS: Final = SimOptions()

@@ -10,6 +10,7 @@ import trio
 from gateway.sim.options import SimOptions
 from gateway.smpp.pdu import DeliverSm, Tlv
 from tests.support.deliveries import deliver, receipt
+from tests.support.doctored import doctor
 from tests.support.world import World, write_config
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def rename(world: World, ids: list[str]) -> None:
     """Let the operator answer the next messages with these ids."""
     operator = world.operators[next(iter(world.operators))]
     left = list(ids)
-    operator._new_ids = lambda quirks: (left[0], left.pop(0))  # type: ignore[method-assign]
+    doctor(operator, "_new_ids", lambda quirks: (left[0], left.pop(0)))
 
 
 async def matched(
@@ -183,7 +184,7 @@ async def test_the_same_id_at_two_operators_is_two_messages(
         routes={"+34": ["movistar"], "+33": ["vodafone"]},
     )
     for operator in world.operators.values():
-        operator._new_ids = lambda quirks: ("77", "77")  # type: ignore[method-assign]
+        doctor(operator, "_new_ids", lambda quirks: ("77", "77"))
     async with world.running() as daemon:
         spain = await accepted(daemon, "+34600111942")
         france = await accepted(daemon, "+33639980942")

@@ -9,6 +9,7 @@ import trio
 
 from gateway.smpp.pdu import DataSm, DeliverSm, Tlv
 from tests.support.deliveries import deliver
+from tests.support.doctored import doctor
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def said(text: bytes, **fields: Any) -> DeliverSm:
 async def after(tmp_path: Path, *pdus: DeliverSm | DataSm, named: str = "4711") -> dict[str, Any]:
     """The record of a message whose id is *named* after the operator delivered *pdus*."""
     world = World.make(tmp_path)
-    world.operators["movistar"]._new_ids = lambda quirks: (named, named)  # type: ignore[method-assign]
+    doctor(world.operators["movistar"], "_new_ids", lambda quirks: (named, named))
     async with world.running() as daemon:
         answer = await daemon.submit(f"+{ME}")
         await trio.sleep(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -130,7 +131,7 @@ async def test_a_receipt_that_says_two_things_decides_nothing(
         await trio.sleep(1)
         for state in (5, 2):
             pdu = receipt("1", TO[1:], "DELIVRD" if state == 5 else "UNDELIV")
-            pdu.tlvs = (Tlv(0x0427, bytes((state,))),)  # type: ignore[misc]  # frozen in name
+            pdu = replace(pdu, tlvs=(Tlv(0x0427, bytes((state,))),))
             await deliver(daemon, pdu)
         record = await daemon.show(answer["submission_id"])
     assert record["state"] == "accepted"

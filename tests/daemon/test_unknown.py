@@ -8,6 +8,8 @@ import pytest
 import trio
 
 from gateway.sim.options import SimOptions
+from tests.support.deliveries import bound
+from tests.support.doctored import doctor
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -105,10 +107,7 @@ async def test_what_never_left_is_sent_on_the_next_link(
     world = World.make(tmp_path)
     async with world.running() as daemon:
         gateway = daemon.gateway
-        link = gateway.operators["movistar"].links[0]
-        with trio.fail_after(60):
-            while not link.can_submit():
-                await trio.sleep(0.01)
+        link = await bound(daemon)
         transmit = gateway.dispatcher.transmit
         lost: list[bool] = []
 
@@ -116,13 +115,13 @@ async def test_what_never_left_is_sent_on_the_next_link(
             if not lost and link.session is not None and link.session.free() < 10:
                 lost.append(True)
                 session, link.session = link.session, None
-                gateway.pipeline.link_lost(link, session.close())  # type: ignore[arg-type]
+                gateway.pipeline.link_lost(link, session.close())
                 transmit(now_ms, now_s)
                 link.session = session
             else:
                 transmit(now_ms, now_s)
 
-        gateway.dispatcher.transmit = drop  # type: ignore[method-assign]
+        doctor(gateway.dispatcher, "transmit", drop)
         text = "x" * (100 if parts == 1 else 400)
         answer = await daemon.submit("+34600333001", text=text)
         record = await daemon.final(answer["submission_id"])

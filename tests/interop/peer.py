@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.interop.install import HERE, NODE_MODULES, SMPP34_PYTHON
@@ -48,11 +48,10 @@ class Smsc(Child):
         self._journal.touch()
         command = [*SMSCS[name], str(self._journal), str(free_port()), *map(str, options)]
         super().__init__(command, directory / "peer.log", env=node_environment())
-        try:
+        with ExitStack() as failed:
+            failed.callback(self.end)
             self.port: int = self.line()["port"]
-        except BaseException:
-            self.end()
-            raise
+            failed.pop_all()
 
     def journal(self, event: str) -> list[dict[str, Any]]:
         """The whole lines about *event*."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gateway.daemon.link import Link
 from gateway.smpp.events import Delivered
 from gateway.smpp.pdu import DataSm, DeliverSm, Tlv
 from gateway.smpp.wire import decode, encode
@@ -17,25 +18,26 @@ if TYPE_CHECKING:
 SUBMITTED = "2611211000"
 
 
-async def bound(daemon: Daemon, operator: str = "movistar") -> None:
-    """Wait until the operator can be sent to."""
+async def bound(daemon: Daemon, operator: str = "movistar") -> Link:
+    """The operator's first link, when it can be sent to."""
     link = daemon.gateway.operators[operator].links[0]
+    assert isinstance(link, Link)
     with trio.fail_after(60):
         while not link.can_submit():
             await trio.sleep(0.01)
+    return link
 
 
 async def deliver(daemon: Daemon, *pdus: DeliverSm | DataSm, operator: str = "movistar") -> None:
     """The operator sends *pdus* in one read; returns when they are answered."""
-    await bound(daemon, operator)
+    link = await bound(daemon, operator)
     events = []
     for number, pdu in enumerate(pdus, start=1):
         raw = encode(pdu, number)
         again = decode(raw)
         assert isinstance(again, DeliverSm | DataSm)
         events.append(Delivered(again, raw))
-    link = daemon.gateway.operators[operator].links[0]
-    daemon.gateway.pipeline.post(link, events)  # type: ignore[arg-type]
+    daemon.gateway.pipeline.post(link, events)
     await trio.sleep(0.5)
 
 

@@ -167,11 +167,10 @@ class Simulator(Child):
         for option, value in options.items():
             command += [f"--{option.replace('_', '-')}", str(value)]
         super().__init__(command, directory / f"{name}.log")
-        try:
+        with ExitStack() as failed:
+            failed.callback(self.end)
             self.port: int = self.line()["port"]
-        except BaseException:
-            self.end()
-            raise
+            failed.pop_all()
 
     def journal(self, event: str) -> list[dict[str, Any]]:
         """The whole lines of its journal about "accepted", "refused" or "acknowledged"."""
