@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gateway.errors import ConfigError, DaemonUnreachable, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gateway.cli.client import Client
     from gateway.settings import Settings
@@ -177,13 +178,29 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         StorageError: it cannot be written.
     """
+    with whole_file(path, 0o666) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """A file to write, which is at *path* when all of it is written, or not at all.
+
+    *mode* is that of a new file, less the umask. Devices and pipes are written into.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                yield file
             return
         try:
-            draft.write_bytes(data)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

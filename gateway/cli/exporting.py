@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from gateway.cli.command import whole_file
 from gateway.cli.output import count, print_json, say
-from gateway.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,19 +53,6 @@ def _target(path: Path | None) -> Iterator[IO[str]]:
     if path is None:
         yield sys.stdout
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # Whole numbers of people stand in it: for its owner only.
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                yield file
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}",
-            hint="name another file with -o",
-            file=str(path),
-        ) from None
+    # Whole numbers of people stand in it: for its owner only.
+    with whole_file(path, 0o600) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        yield text
