@@ -7,10 +7,6 @@ way, and the time it may take to read an answer.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import stat
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +15,11 @@ import structlog
 import trio
 
 from gateway.daemon.roles import peer_of, role_of
-from gateway.errors import AcuseError, ConfigError, DataError, TryAgain, UsageError
+from gateway.errors import AcuseError, DataError, TryAgain, UsageError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
-    from pathlib import Path
 
     from gateway.daemon.questions import Questions
     from gateway.daemon.roles import Peer, Role
@@ -39,55 +35,6 @@ OUTSTANDING_MOST = 1024
 SLOW_READER_S = 30.0
 _READ_BYTES = 65_536
 _EXAMPLE = '{"v":1,"id":1,"cmd":"status","args":{}}'
-
-
-def open_socket(path: Path, group: str | None) -> socket.socket:
-    """Listen on *path* with mode 0660; a socket left behind by a dead daemon is replaced.
-
-    Raises:
-        ConfigError: the path is taken by something else or cannot be made.
-    """
-    try:
-        if path.exists() or path.is_symlink():
-            if not stat.S_ISSOCK(path.lstat().st_mode):
-                raise ConfigError(
-                    f"{path} exists and is not a socket",
-                    hint="remove it, or give gateway.admin_socket another path",
-                    setting="gateway.admin_socket",
-                )
-            _refuse_if_alive(path)
-            path.unlink()
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # Nobody may connect before the mode is right.
-        before = os.umask(0o117)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(before)
-        if group is not None:
-            shutil.chown(path, group=group)
-        listener.listen(CONNECTIONS_MOST)
-    except (OSError, LookupError) as error:
-        raise ConfigError(
-            f"the admin socket {path} cannot be made: {error}",
-            hint="its directory must exist and belong to the user of the daemon",
-            setting="gateway.admin_socket",
-        ) from None
-    return listener
-
-
-def _refuse_if_alive(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return
-    raise ConfigError(
-        f"another daemon answers on {path}",
-        hint="stop it, or give this one another gateway.admin_socket",
-        setting="gateway.admin_socket",
-    )
 
 
 class AdminServer:

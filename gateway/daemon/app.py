@@ -22,8 +22,9 @@ import trio
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.daemon import logs
-from gateway.daemon.admin import AdminServer, open_socket
+from gateway.daemon.admin import AdminServer
 from gateway.daemon.gateway import Gateway, open_gateway
+from gateway.daemon.listening import listen
 from gateway.daemon.lock import data_directory
 from gateway.daemon.notify import Notifier
 from gateway.errors import AcuseError
@@ -61,7 +62,7 @@ def serve(settings: Settings, config_path: Path, *, log_level: str = "info") -> 
 
 async def _main(settings: Settings, config_path: Path) -> None:
     notifier = Notifier()
-    listener = open_socket(settings.gateway.admin_socket, settings.admin.group)
+    listener, ours = listen(settings.gateway.admin_socket, settings.admin.group)
     try:
         gateway = open_gateway(settings, SystemClock(), now_s=trio.current_time())
         _calm_the_collector()
@@ -75,7 +76,8 @@ async def _main(settings: Settings, config_path: Path) -> None:
         await run(gateway, listener, notifier)
     finally:
         listener.close()
-        settings.gateway.admin_socket.unlink(missing_ok=True)
+        if ours:
+            settings.gateway.admin_socket.unlink(missing_ok=True)
 
 
 def _calm_the_collector() -> None:

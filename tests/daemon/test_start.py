@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from gateway.daemon.admin import open_socket
 from gateway.daemon.gateway import open_gateway
 from gateway.daemon.guard import GuardedClock
+from gateway.daemon.listening import open_socket
 from gateway.daemon.lock import data_directory
 from gateway.daemon.notify import Notifier
 from gateway.daemon.roles import Peer, Role, peer_of, role_of
