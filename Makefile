@@ -79,6 +79,8 @@ install: $(STAMP) ## the program, its units and its example configuration, below
 	chmod 755 "$(DESTDIR)$(PREFIX)/bin/acuse"
 	for unit in $(UNITS); do sed 's|/usr/bin/acuse|$(PREFIX)/bin/acuse|' systemd/$$unit \
 	  > "$(DESTDIR)$(UNITDIR)/$$unit" && chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
+	$(BIN)/acuse manual "$(DESTDIR)$(PREFIX)/share"
+	chmod -R u=rwX,go=rX "$(DESTDIR)$(PREFIX)/share"
 	install -m 644 systemd/sysusers.d/acuse.conf "$(DESTDIR)$(PREFIX)/lib/sysusers.d/acuse.conf"
 	install -m 644 systemd/tmpfiles.d/acuse.conf "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/acuse.conf"
 	install -m 644 config/acuse.toml LICENSE README.md "$(DESTDIR)$(PREFIX)/share/doc/acuse/"
@@ -86,6 +88,10 @@ install: $(STAMP) ## the program, its units and its example configuration, below
 uninstall: ## what `make install` put there; configuration, ledger and keys stay
 	rm -rf "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(PREFIX)/share/doc/acuse"
 	rm -f "$(DESTDIR)$(PREFIX)/bin/acuse" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/acuse.conf" \
+	  "$(DESTDIR)$(PREFIX)/share/man/man1"/acuse*.1 "$(DESTDIR)$(PREFIX)/share/man/man5/acuse.toml.5" \
+	  "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/acuse" \
+	  "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_acuse" \
+	  "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/acuse.fish" \
 	  "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/acuse.conf" $(addprefix "$(DESTDIR)$(UNITDIR)"/,$(UNITS))
 
 deb: ## a Debian package: build/acuse_VERSION_ARCH.deb (PYTHON must be Debian's)

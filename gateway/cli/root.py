@@ -8,7 +8,7 @@ from gateway import __version__
 
 SECTIONS = (
     ("Try it", ("demo", "simulate")),
-    ("Run it", ("config", "serve", "status", "operators", "stop")),
+    ("Run it", ("config", "serve", "status", "operators", "stop", "manual")),
     ("Messages", ("submit", "messages", "receipts")),
     ("Proof", ("bundle", "verify", "ledger")),
     ("Law", ("policy", "consent", "optout", "registries")),

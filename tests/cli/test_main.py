@@ -55,6 +55,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "ledger checkpoint",
         "ledger head",
         "ledger verify",
+        "manual",
         "messages cancel",
         "messages list",
         "messages replace",

@@ -23,13 +23,13 @@ MOST_EXPOSED: Final = 1.5
 _MACHINE = """
 set -e
 mount -t tmpfs machine "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay machine -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount --rbind /proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
-mount -t tmpfs tmp "$1/root/tmp"
-cp "$2" "$1/root/tmp/acuse.deb"
-exec chroot "$1/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh -ec "$3"
+mkdir "$1/upper" "$1/work" "$1/seen"
+mount -t overlay machine -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/seen"
+mount --rbind /proc "$1/seen/proc"
+mount --rbind /dev "$1/seen/dev"
+mount -t tmpfs tmp "$1/seen/tmp"
+cp "$2" "$1/seen/tmp/acuse.deb"
+exec chroot "$1/seen" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp sh -ec "$3"
 """
 
 
