@@ -38,7 +38,8 @@ _WAIT_MOST_S = 86_400.0
 _WHY_MOST = 200
 _LONG_NUMBER = re.compile(r"(\d[ .-]?){7}")
 
-_ROLES = {
+#: Every command of the socket, and the least role that may give it.
+ROLES = {
     "status": Role.READ,
     "submit": Role.SUBMIT,
     "plan": Role.SUBMIT,
@@ -136,10 +137,10 @@ class Questions:
             AcuseError: it is not a known command, or not for this peer.
         """
         name, args = request["cmd"], request["args"]
-        role = _ROLES.get(name)
+        role = ROLES.get(name)
         if role is None:
             raise UsageError(
-                f"unknown command {name!r}", hint=f"known are {', '.join(_ROLES)}", command=name
+                f"unknown command {name!r}", hint=f"known are {', '.join(ROLES)}", command=name
             )
         require(connection.role, role, name)
         reply = partial(self._reply, connection, request_id)
