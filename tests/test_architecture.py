@@ -20,6 +20,7 @@ LEDGER_DOORS = tuple(
     for name in (
         "store",
         "lookups",
+        "outside",
         "sent",
         "reader",
         "files",

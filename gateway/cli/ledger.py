@@ -63,7 +63,12 @@ def checkpoint(run: Run) -> None:
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @trust_options
 def verify(
-    run: Run, file: Path | None, policy: Path | None, since: Path | None, max_age: int | None
+    run: Run,
+    file: Path | None,
+    policy: Path | None,
+    since: Path | None,
+    max_age: int | None,
+    tsa_ca: Path | None,
 ) -> int:
     """Check every entry of a ledger, daemon running or not.
 
@@ -73,7 +78,7 @@ def verify(
     from gateway.cli.ledgerfile import check_ledger
     from gateway.evidence.records import LEDGER_FILE
 
-    trust = Trust.read(policy, since, max_age)
+    trust = Trust.read(policy, since, max_age, tsa_ca)
     key = None
     if file is None:
         settings = run.settings(secrets=False)

@@ -11,6 +11,7 @@ from gateway.evidence.records import KEYS_DIRECTORY, SIGNER_STATE
 from gateway.evidence.vault import LOG_KEY, load_seed
 from gateway.ledger.audit import verify_ledger
 from gateway.ledger.note import Signer
+from gateway.ledger.outside import OutsideReader
 from gateway.ledger.reader import Reader
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def check_ledger(path: Path, key: KeySource | None, trust: Trust) -> Report:
             policy=trust.policy,
             since=trust.since,
             max_age_s=trust.max_age_s,
+            stamp_check=trust.stamp_check,
         )
 
 
@@ -58,6 +60,7 @@ class LedgerFile:
         # the ledger can be ahead of what it remembers, never behind.
         self.signer_state = _text(path.with_name(SIGNER_STATE))
         self._reader = _Snapshot(path)
+        self._outside = OutsideReader(self._reader)
         self.origin = self._reader.origin
         self.size = self._reader.size
         self.vkey = self._vkey(path, key)
@@ -79,6 +82,12 @@ class LedgerFile:
 
     def tile(self, level: int, index: int) -> bytes:
         return self._reader.tile(level, index, self.size)
+
+    def tokens(self, size: int) -> list[bytes]:
+        return [row.token for row in self._outside.tokens(size)]
+
+    def cosignatures(self, size: int) -> list[str]:
+        return self._outside.cosignatures(size)
 
     def has_key(self, submission_id: str) -> bool:
         row = self._reader.submission(submission_id)

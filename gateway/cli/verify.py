@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
     from gateway.ledger.policyfile import Policy
     from gateway.ledger.report import Report
+    from gateway.ledger.stamps import StampCheck
 
 F = TypeVar("F", bound="Callable[..., int | None]")
 
@@ -30,14 +31,24 @@ MAX_PROOF_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a verifier brings along: keys to believe, a checkpoint known before, a largest age."""
+    """What a verifier brings along: keys and issuers to believe, a checkpoint known before, a
+    largest age.
+    """
 
     policy: Policy | None
     since: str | None
     max_age_s: int | None
+    #: Which time stamps to believe; without it none is.
+    stamp_check: StampCheck | None = None
 
     @classmethod
-    def read(cls, policy: Path | None, since: Path | None, max_age_s: int | None) -> Trust:
+    def read(
+        cls,
+        policy: Path | None,
+        since: Path | None,
+        max_age_s: int | None,
+        tsa_ca: Path | None = None,
+    ) -> Trust:
         """From the files of the options; raises `DataError`."""
         from gateway.ledger.policyfile import MAX_POLICY_BYTES, parse_policy
 
@@ -46,13 +57,25 @@ class Trust:
             # What is not UTF-8 is no note; the verifier says so in its own words.
             known = read_file(since, 1 << 20).decode("utf-8", "replace")
         trusted = None if policy is None else parse_policy(read_file(policy, MAX_POLICY_BYTES))
-        return cls(trusted, known, max_age_s)
+        return cls(trusted, known, max_age_s, _stamp_check(tsa_ca))
+
+
+def _stamp_check(tsa_ca: Path | None) -> StampCheck | None:
+    if tsa_ca is None:
+        return None
+    from gateway.evidence.issuers import MAX_PEM_BYTES
+    from gateway.evidence.rfc3161 import trusting
+
+    return trusting(read_file(tsa_ca, MAX_PEM_BYTES))
 
 
 def trust_options(function: F) -> F:
     """What a verifier brings along to trust; `verify` and `ledger verify` take the same."""
     file = click.Path(path_type=Path)
     for option in (
+        click.option(
+            "--tsa-ca", type=file, metavar="FILE", help="The issuers of time stamps to trust (PEM)."
+        ),
         click.option("--max-age", type=span, metavar="SPAN", help="No older than this: 90d."),
         click.option(
             "--since", type=file, metavar="FILE", help="A signed checkpoint known before."
@@ -65,7 +88,7 @@ def trust_options(function: F) -> F:
     return function
 
 
-@command(root, "verify", example="acuse verify proof.json --policy trusted.policy --json", needs="")
+@command(root, "verify", example="acuse verify proof.json --policy trusted.policy --tsa-ca tsa-ca.pem", needs="")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -76,6 +99,7 @@ def verify(
     policy: Path | None,
     since: Path | None,
     max_age: int | None,
+    tsa_ca: Path | None,
 ) -> int:
     """Check proofs that `acuse bundle` made, offline.
 
@@ -91,7 +115,7 @@ def verify(
       7  AMBIGUOUS     more than one submission fits the receipt
      65                not a proof at all
     """
-    trust = Trust.read(policy, since, max_age)
+    trust = Trust.read(policy, since, max_age, tsa_ca)
     reports: list[Report] = []
     unreadable = False
     for file in files:
@@ -121,6 +145,7 @@ def _checked(file: Path, trust: Trust) -> Report:
         policy=trust.policy,
         since=trust.since,
         max_age_s=trust.max_age_s,
+        stamp_check=trust.stamp_check,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gateway.errors import DataError, StorageError
 from gateway.ledger import entry as event
 from gateway.ledger import trust
+from gateway.ledger.anchored import Anchors
 from gateway.ledger.canonical import decode
 from gateway.ledger.checks import OpenNote, open_checkpoint, place_faults
 from gateway.ledger.links import Links
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.ledger.policyfile import Policy
+    from gateway.ledger.stamps import StampCheck
 
 
 class LedgerSource(Protocol):
@@ -64,6 +66,14 @@ class LedgerSource(Protocol):
         """Whether the submission's key K is still there; None: not known here."""
         ...
 
+    def tokens(self, size: int) -> list[bytes]:
+        """The stored time stamp tokens (DER) over the checkpoint of that size."""
+        ...
+
+    def cosignatures(self, size: int) -> list[str]:
+        """The stored cosignature lines of the checkpoint of that size."""
+        ...
+
 
 def verify_ledger(
     source: LedgerSource,
@@ -72,6 +82,7 @@ def verify_ledger(
     policy: Policy | None = None,
     since: str | None = None,
     max_age_s: int | None = None,
+    stamp_check: StampCheck | None = None,
 ) -> Report:
     """Check a whole ledger; the arguments are those of `verify_bundle`.
 
@@ -80,7 +91,7 @@ def verify_ledger(
         StorageError: the source cannot be read at all.
     """
     known = open_known(since) if since is not None else None
-    audit = _Audit(source, policy, known)
+    audit = _Audit(source, policy, known, stamp_check)
     audit.read()
     audit.finish(now_ms, max_age_s)
     verdict, reason, seq = audit.found.verdict()
@@ -91,14 +102,20 @@ def verify_ledger(
         audit.found.checks(),
         size=audit.tree.size,
         notes=audit.found.notes,
-        tail=audit.tail(),
+        tail=audit.anchors.tail(audit.tree.size),
     )
 
 
 class _Audit:
     """One pass over a ledger."""
 
-    def __init__(self, source: LedgerSource, policy: Policy | None, known: OpenNote | None) -> None:
+    def __init__(
+        self,
+        source: LedgerSource,
+        policy: Policy | None,
+        known: OpenNote | None,
+        check: StampCheck | None,
+    ) -> None:
         self.source = source
         self.found = Findings()
         self.tree = Frontier()
@@ -110,9 +127,7 @@ class _Audit:
         self._signer = self._open_signer()
         self._previous = event.NO_PREVIOUS
         self._last_t = ""
-        #: `size` of the last anchored checkpoint, and the `x.Anchor` entries at or after it.
-        self._anchored = 0
-        self._anchors: list[int] = []
+        self.anchors = Anchors(source, self.found, check)
         self._links = Links(source, self.found)
         self._tile_fault = ""
         #: Roots at the sizes of the notes known from elsewhere.
@@ -169,21 +184,9 @@ class _Audit:
         if "mid" in body:
             self._links.take(seq, self._previous, body)
         elif body["ev"] == event.ANCHOR:
-            self._anchor(seq, body)
+            self.anchors.entry(seq, body)
         elif body["ev"] == event.KEY_ROTATE:
             self._keys.rotate(body)
-
-    def _anchor(self, seq: int, body: dict[str, Any]) -> None:
-        size = body.get("size")
-        if type(size) is not int or not self._anchored <= size <= seq:
-            self.found.fault("place", f"the anchor {seq} covers no checkpoint before it")
-            return
-        self._anchored = size
-        self._anchors = [other for other in self._anchors if other >= size] + [seq]
-
-    def tail(self) -> int:
-        """Entries that the last anchor does not cover, anchors themselves not counted."""
-        return self.tree.size - self._anchored - len(self._anchors)
 
     # -- tiles and checkpoints -----------------------------------------------------------------
 
@@ -223,6 +226,7 @@ class _Audit:
         if checkpoint.size < self.tree.size or checkpoint.origin != self.source.origin:
             found.fault("checkpoint", "the checkpoints are not in order, or of another log")
             return
+        self.anchors.signed(opened)
         signed = self._keys.check(opened, found, step="checkpoint")
         if not signed and found.steps["checkpoint"] and self._keys.known:
             found.fault(
@@ -256,13 +260,17 @@ class _Audit:
         if self._borne_out is None:
             found.lacks("checkpoint", "checkpoint: no signature over this ledger could be checked")
         else:
-            trust.check_witnesses(self._borne_out, self._policy, (), found)
-        found.lacks("timestamp", "timestamp: no trusted time stamp covers the ledger")
+            cosigned = self.anchors.cosigned or self._borne_out
+            trust.check_witnesses(cosigned, self._policy, (), found)
+        self.anchors.finish()
         if self._signer is not None:
             self._check_elsewhere(self._signer, "signer")
         if self._known is not None:
             self._check_elsewhere(self._known, "since")
-        if self._last_t:
+        newest = self.anchors.newest
+        if newest is not None:
+            check_age(newest.at_ms, now_ms, max_age_s, found)
+        elif self._last_t:
             check_age(event.time_ms(self._last_t), now_ms, max_age_s, found)
 
     def _open_signer(self) -> OpenNote | None:

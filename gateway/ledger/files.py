@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import DataError, StorageError
 from gateway.ledger import canonical, merkle
-from gateway.ledger.entry import time_ms
+from gateway.ledger.entry import ANCHOR, time_ms
 from gateway.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ class Tail:
     last_t_ms: int
     checkpoint_size: int
     checkpoint_ms: int | None
+    #: Whether nothing but `x.Anchor` entries came since the last checkpoint.
+    only_anchors: bool
 
 
 def read_tail(connection: sqlite3.Connection) -> Tail:
@@ -196,4 +198,18 @@ def read_tail(connection: sqlite3.Connection) -> Tail:
     made = connection.execute(
         "SELECT size, made_ms FROM checkpoints ORDER BY size DESC LIMIT 1"
     ).fetchone()
-    return Tail(size, last_leaf, last_t_ms, made[0] if made else 0, made[1] if made else None)
+    signed, signed_ms = made or (0, None)
+    return Tail(size, last_leaf, last_t_ms, signed, signed_ms, _only_anchors(connection, signed))
+
+
+def _only_anchors(connection: sqlite3.Connection, start: int) -> bool:
+    """Whether every entry from *start* on is an `x.Anchor`; reads up to the first that is not."""
+    entries = connection.execute("SELECT entry FROM entries WHERE seq>=? ORDER BY seq", (start,))
+    return all(_is_anchor(entry) for (entry,) in entries)
+
+
+def _is_anchor(entry: object) -> bool:
+    try:
+        return isinstance(entry, bytes) and canonical.decode(entry).get("ev") == ANCHOR
+    except DataError:  # damaged: not this function's business, it only is no anchor
+        return False

@@ -164,6 +164,7 @@ _EVIDENCE = (
         accuracy_ms INTEGER NOT NULL, token BLOB NOT NULL, hash TEXT NOT NULL,
         seq INTEGER) STRICT""",
     "CREATE UNIQUE INDEX tokens_by_size ON tokens (size, tsa)",
+    "CREATE INDEX tokens_by_anchor ON tokens (seq)",
     """CREATE TABLE cosignatures (
         id INTEGER PRIMARY KEY, size INTEGER NOT NULL, witness TEXT NOT NULL,
         at_ms INTEGER NOT NULL, line TEXT NOT NULL, hash TEXT NOT NULL, seq INTEGER) STRICT""",

@@ -19,9 +19,10 @@ from sqlite_utils import Database
 
 from gateway.errors import StorageError
 from gateway.ledger import canonical, merkle
-from gateway.ledger.entry import time_text
+from gateway.ledger.entry import ANCHOR, time_text
 from gateway.ledger.files import open_file, read_tail, storage_errors
 from gateway.ledger.lookups import Lookups
+from gateway.ledger.outside import OutsideLog
 from gateway.ledger.people import People
 from gateway.ledger.rows import (
     TABLES,
@@ -56,10 +57,14 @@ class Store(Lookups):
         self.last_t_ms = 0
         self.checkpoint_size = 0
         self.checkpoint_ms: int | None = None
+        #: Nothing but `x.Anchor` entries since the last checkpoint: they ask for no new one.
+        self.only_anchors = True
         self.frontier = merkle.Frontier()
         super().__init__(connection, path)
         #: What caps count.
         self.sent = SentLog(connection, path)
+        #: What vouches for checkpoints.
+        self.outside = OutsideLog(connection, path)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -123,6 +128,8 @@ class Store(Lookups):
         for level, index, hashes in self.frontier.append(leaf):
             self._tiles.append((level, index, merkle.tile_root(hashes), hashes))
         self._entries.append((seq, entry))
+        if event != ANCHOR:
+            self.only_anchors = False
         self.last_leaf = leaf
         self.last_t_ms = t_ms
         return Appended(seq, leaf)
@@ -134,10 +141,11 @@ class Store(Lookups):
         return super().entry(seq)
 
     def put_checkpoint(self, size: int, made_ms: int, note: str) -> None:
-        """Keep a signed checkpoint with the batch."""
+        """Keep a signed checkpoint with the batch; *size* is what is committed, before it grows."""
         self._checkpoints.append((size, made_ms, note))
         self.checkpoint_size = size
         self.checkpoint_ms = made_ms
+        self.only_anchors = True
 
     def read_tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile, from the edge in memory or from the file (between batches)."""
@@ -200,6 +208,7 @@ class Store(Lookups):
             or self._judged_by is not None
             or self._instructed
             or self.sent.pending()
+            or self.outside.pending()
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -242,6 +251,7 @@ class Store(Lookups):
                     told,
                 )
             self.sent.flush()
+            self.outside.flush()
         return True
 
     def commit(self) -> None:
@@ -336,6 +346,7 @@ class Store(Lookups):
         self._fresh.clear()
         self._refs.clear()
         self.sent.forget()
+        self.outside.forget()
         for rows in self._new.values():
             rows.clear()
         for changed in self._changed.values():
@@ -358,6 +369,7 @@ class Store(Lookups):
             self.last_t_ms = tail.last_t_ms
             self.checkpoint_size = tail.checkpoint_size
             self.checkpoint_ms = tail.checkpoint_ms
+            self.only_anchors = tail.only_anchors
             self._any_instructed = self._anybody_instructed()
             self._last_id: dict[type[Row], int] = {}
             for kind, table in TABLES.items():

@@ -120,13 +120,18 @@ def test_a_ledger_whose_key_is_not_at_hand_is_checked_as_far_as_it_goes(
 
 def test_the_tail_is_what_the_last_anchor_does_not_cover() -> None:
     ledger = make(6)
-    size = ledger.size
-    ledger.append("x.Anchor", size=size, root=ledger.tree.root().hex(), tokens=[], witnesses=[])
+    size, first = ledger.size, ledger.tree.root().hex()
+    ledger.append("x.Anchor", size=size, root=first, tokens=[], witnesses=[])
     assert judge(ledger).tail == 0
     ledger.submission("later", "refused")
     assert judge(ledger).tail == 2
-    ledger.append("x.Anchor", size=size + 2, root="", tokens=[], witnesses=[])
-    assert judge(ledger).tail == 1
+    ledger.checkpoint()
+    root = ledger.tree.root().hex()
+    ledger.append("x.Anchor", size=ledger.size, root=root, tokens=[], witnesses=[])
+    assert judge(ledger).tail == 0
+    ledger.append("x.Anchor", size=size, root=first, tokens=[], witnesses=[])
+    assert judge(ledger).tail == 0  # it says something of an earlier checkpoint, late
+    assert judge(ledger).verdict == "UNANCHORED"
 
 
 @pytest.mark.parametrize("size", [None, -1, 10_000, "7", True])
