@@ -88,7 +88,12 @@ def trust_options(function: F) -> F:
     return function
 
 
-@command(root, "verify", example="acuse verify proof.json --policy trusted.policy --tsa-ca tsa-ca.pem", needs="")
+@command(
+    root,
+    "verify",
+    example="acuse verify proof.json --policy trusted.policy --tsa-ca tsa-ca.pem",
+    needs="",
+)
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )

@@ -11,6 +11,7 @@ import structlog
 
 from gateway import __version__
 from gateway.daemon.admission import Admission
+from gateway.daemon.anchoring import Anchoring
 from gateway.daemon.capping import Capping
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
@@ -46,9 +47,11 @@ from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.services import Services
 from gateway.daemon.signups import Signups
+from gateway.daemon.stamping import stamp_sources
 from gateway.daemon.state import DaemonState
 from gateway.daemon.ties import Ties
 from gateway.daemon.waiting import Waiting
+from gateway.daemon.web import open_web
 from gateway.daemon.wishes import Wishes
 from gateway.daemon.work import WorkSet
 from gateway.evidence.permits import PersonRecords
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from gateway.daemon.permissions import Change
     from gateway.daemon.pipeline import Offload
     from gateway.daemon.questions import Read
+    from gateway.daemon.web import Web
     from gateway.policy.book import Rulebook
     from gateway.policy.rules import Profile
     from gateway.settings import Settings
@@ -95,6 +99,7 @@ class Gateway:
     operators: Mapping[str, Operator]
     dispatcher: Dispatcher
     pipeline: Pipeline
+    anchoring: Anchoring
     questions: Questions
     state: DaemonState
     unknown_after_crash: int
@@ -109,6 +114,7 @@ def open_gateway(
     offload: Offload = in_thread,
     read: Read | None = None,
     random: randomness.Random | None = None,
+    web: Web = open_web,
 ) -> Gateway:
     """Open the data directory (whose lock the caller holds) and put the daemon together.
 
@@ -150,26 +156,31 @@ def open_gateway(
     told = (responses, receipts, inquiries, deadlines, checkpoints)
     parts = (works, sealer, recall, dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
+    chance = random or randomness.Random()
     for operator in operators.values():
-        operator.links = _links(operator, pipeline, connect, random or randomness.Random())
+        operator.links = _links(operator, pipeline, connect, chance)
+    sources = stamp_sources(settings.timestamp, ledger.clock, chance)
+    anchoring = Anchoring(sources, store, sealer, pipeline, web, chance)
+    checkpoints.on_durable = anchoring.checkpointed
     unknown = _boot(settings, book, ledger, sealer, works, responses)
     _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
-    counted = (admission, responses, receipts, sealer, pipeline)
+    counted = (admission, responses, receipts, sealer, pipeline, anchoring)
     state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
     changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
     changes = Changes(*changed, max_queued=settings.gateway.max_queued)
     takers = (store, vault, sealer, submissions)
     lists, registries = Lists(*takers), Registries(*takers)
     permissions = Permissions(consents, optouts, lists, registries, submissions, asking)
-    proofs = Proofs(reader, vault, ledger.signer)
+    witnesses = [each.vkey for each in settings.witness]
+    proofs = Proofs(reader, vault, ledger.signer, witnesses)
     records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
     permits = PersonRecords(reader, vault)
     asked = (changes, permissions, planner, records, permits, proofs, state)
     learning = partial(learn, reader, operators)
-    questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
-    ways = (operators, dispatcher, pipeline, questions, state)
+    questions = Questions(pipeline, anchoring, *asked, read or ThreadRead(), learning)
+    ways = (operators, dispatcher, pipeline, anchoring, questions, state)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 

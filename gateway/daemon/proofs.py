@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from gateway.daemon.vouched import Vouched
 from gateway.errors import AnswerIsNo
 from gateway.evidence.bundle import assemble
 from gateway.evidence.vault import ContentCipher
@@ -12,18 +13,29 @@ from gateway.ledger import canonical, merkle
 from gateway.ledger.entry import RECEIVED, commitment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gateway.evidence.signer import LogSigner
     from gateway.evidence.vault import Vault
     from gateway.ledger.reader import Reader
 
 
+#: How what is known of a submission stands: vouched for from outside, signed by the log, neither.
+ANCHORED: Final = "anchored"
+SIGNED: Final = "signed"
+UNSIGNED: Final = "unsigned"
+
+
 class Proofs:
     """Makes bundles and tells checkpoints, from the file and the signer."""
 
-    def __init__(self, reader: Reader, vault: Vault, signer: LogSigner) -> None:
+    def __init__(
+        self, reader: Reader, vault: Vault, signer: LogSigner, witnesses: Sequence[str] = ()
+    ) -> None:
+        """*witnesses* are the verifier keys of those asked for cosignatures."""
         self._reader = reader
+        self._vouched = Vouched(reader)
+        self._witnesses = witnesses
         self._vault = vault
         self._signer = signer
 
@@ -36,13 +48,37 @@ class Proofs:
         """The latest signed checkpoint."""
         last = self._reader.last_checkpoint()
         if last is None:
-            raise AnswerIsNo("the log was never signed", hint="`acuse ledger checkpoint` signs it")
+            self._unsigned()
         size = int(last["size"])
         root = merkle.root_at(size, lambda level, index: self._reader.tile(level, index, size))
         return {"size": size, "root": root.hex(), "note": last["note"]}
 
+    def standing(self, submission_id: str) -> str:
+        """Whether what is known of a submission is ANCHORED, SIGNED only, or not even that.
+
+        Raises:
+            AnswerIsNo: there is no such submission.
+        """
+        with self._reader.snapshot():
+            last_seq: int = self._row(submission_id)["last_seq"]
+            if self._vouched.anchored(last_seq):
+                return ANCHORED
+            last = self._reader.last_checkpoint()
+            return SIGNED if last is not None and last["size"] > last_seq else UNSIGNED
+
+    def _row(self, submission_id: str) -> dict[str, Any]:
+        row = self._reader.submission(submission_id)
+        if row is None:
+            raise AnswerIsNo(
+                f"there is no submission {submission_id!r}",
+                hint="`acuse messages list` shows the latest ones",
+                submission_id=submission_id,
+            )
+        return row
+
     def bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
-        """The proof of one submission under the latest checkpoint.
+        """The proof of one submission under the newest checkpoint that covers it and is vouched
+        for from outside; where none is, under the latest.
 
         Raises:
             AnswerIsNo: there is no such submission.
@@ -53,18 +89,12 @@ class Proofs:
             return self._bundle(submission_id, redact)
 
     def _bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
-        row = self._reader.submission(submission_id)
-        last = self._reader.last_checkpoint()
-        if row is None or last is None:
-            raise AnswerIsNo(
-                f"there is no submission {submission_id!r}",
-                hint="`acuse messages list` shows the latest ones",
-                submission_id=submission_id,
-            )
-        size = int(last["size"])
+        row = self._row(submission_id)
+        size, note = self._vouched.checkpoint(row["last_seq"]) or self._unsigned()
         entries = [e for e in self._reader.entries_of(row["last_seq"]) if e[0] < size]
         decoded = [canonical.decode(entry) for _, entry in entries]
         leaves = [merkle.leaf_hash(entry) for _, entry in entries]
+        tokens, anchors = self._vouched.evidence(entries[0][0], entries[-1][0], size)
         key = (
             None
             if row["key"] is None
@@ -74,7 +104,7 @@ class Proofs:
             submission_id=submission_id,
             entries=entries,
             size=size,
-            note=last["note"],
+            note=note,
             read_tile=lambda level, index: self._reader.tile(level, index, size),
             complete=self._signer.sign_complete(submission_id, size, leaves),
             key=key,
@@ -88,8 +118,15 @@ class Proofs:
             sender=self._party(decoded, "sender"),
             issuer=self._party(decoded, "issuer"),
             redact=redact,
+            witnesses=self._witnesses,
+            tokens=tokens,
+            anchors=anchors,
         )
         return {"submission_id": submission_id, "bundle": text.decode()}
+
+    @staticmethod
+    def _unsigned() -> NoReturn:
+        raise AnswerIsNo("the log was never signed", hint="`acuse ledger checkpoint` signs it")
 
     def _party(self, entries: list[dict[str, Any]], field: str) -> dict[str, str]:
         digest = next(entry[field] for entry in entries if field in entry)

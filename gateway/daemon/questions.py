@@ -15,6 +15,7 @@ import trio
 
 from gateway.daemon.commands import RESOLUTIONS, Command
 from gateway.daemon.permissions import ROLES as PERMISSION_ROLES
+from gateway.daemon.proofs import SIGNED, UNSIGNED
 from gateway.daemon.roles import Role, require
 from gateway.errors import AcuseError, DataError, TryAgain, UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from gateway.daemon.admin import Connection
+    from gateway.daemon.anchoring import Anchoring
     from gateway.daemon.commands import Changes
     from gateway.daemon.permissions import Permissions
     from gateway.daemon.pipeline import Pipeline
@@ -92,6 +94,7 @@ class Questions:
     def __init__(
         self,
         pipeline: Pipeline,
+        anchoring: Anchoring,
         changes: Changes,
         permissions: Permissions,
         planner: Planner,
@@ -104,6 +107,7 @@ class Questions:
     ) -> None:
         self._learn_of = learn
         self._pipeline = pipeline
+        self._anchoring = anchoring
         self._changes = changes
         self._permissions = permissions
         self._planner = planner
@@ -273,9 +277,11 @@ class Questions:
     ) -> None:
         try:
             submission_id, redact = _id(args), _names(args.get("redact"))
-            exists = partial(self._records.receipt, submission_id)
-            await self._read(exists)
-            await self._signed()
+            standing = partial(self._proofs.standing, submission_id)
+            if await self._read(standing) == UNSIGNED:
+                await self._signed()
+            if await self._read(standing) == SIGNED:
+                await self._anchoring.settled()
         except AcuseError as error:
             reply(error)
             return

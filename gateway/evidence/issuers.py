@@ -84,6 +84,8 @@ class Issuers:
                     raise wrong("the time stamp holds more certificates than lead anywhere")
                 if _signed_by(certificate, issuer):
                     left.remove(issuer)
+                    if _signed_by(issuer, issuer):
+                        continue  # a root: nobody above it, whoever has the same name
                     found = fault or _fault(certificate, issuer, below, token.at)
                     way.append((issuer, below + 1, found))
         if problem:
@@ -145,7 +147,9 @@ def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _fault(certificate: x509.Certificate, issuer: x509.Certificate, below: int, at: datetime) -> str:
+def _fault(
+    certificate: x509.Certificate, issuer: x509.Certificate, below: int, at: datetime
+) -> str:
     """Why *issuer*, with *below* authorities under it, cannot vouch for *certificate*; "": it can.
 
     RFC 5280 section 6.1, as far as it concerns time stamps.

@@ -13,6 +13,7 @@ from gateway.errors import AnswerIsNo, DataError
 from gateway.evidence.arrivals import shown_orphan, shown_replies
 from gateway.evidence.vault import ContentCipher, Vault
 from gateway.ledger import canonical, merkle
+from gateway.ledger.outside import OutsideReader
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 
@@ -39,6 +40,7 @@ class Records:
 
     def __init__(self, reader: Reader, vault: Vault) -> None:
         self._reader = reader
+        self._outside = OutsideReader(reader)
         self._vault = vault
 
     def messages(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -293,7 +295,7 @@ class Records:
             "seq": row["seal_seq"],
             "leaf": leaf.hex(),
             "checkpoint_size": size if covered else None,
-            "anchored": False,
+            "anchored": self._outside.stamped_size() > row["seal_seq"],
         }
 
 

@@ -18,7 +18,7 @@ from asn1crypto import core, tsp
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
 from gateway.evidence.issuers import Issuers
-from gateway.evidence.tokens import MALFORMED, MAX_TOKEN_BYTES, Token, wrong
+from gateway.evidence.tokens import MALFORMED, MAX_TOKEN_BYTES, Parsed, Token, wrong
 from gateway.ledger.stamps import Stamp
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def read_answer(query: Query, data: bytes) -> bytes:
     return der
 
 
-def _words(status: Any) -> str:
+def _words(status: Parsed) -> str:
     """What the maker says of its refusal, in printable characters."""
     said = [str(word) for word in status["status_string"].native or ()]
     said += sorted(status["fail_info"].native or ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from asn1crypto import cms, tsp
 from cryptography import x509
@@ -22,6 +22,9 @@ from gateway.ledger.canonical import refusal
 
 if TYPE_CHECKING:
     from gateway.errors import DataError
+
+#: What asn1crypto gives; it has no types.
+Parsed: TypeAlias = Any
 
 #: A token with four certificates and a long-term signature has some 12 kB.
 MAX_TOKEN_BYTES: Final = 64 * 1024
@@ -41,10 +44,10 @@ MALFORMED: Final = (
 )
 #: Digests that count. SHA-1 names the signer's certificate in old tokens (RFC 3161, ESSCertID),
 #: where a forger would need a second preimage; it signs nothing here.
-_HASHES: Final = {
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
+_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
 }
 
 
@@ -131,7 +134,7 @@ class Token:
             DataError: it does not, or the algorithm is unknown here.
         """
         made, key = self._signature, self.signer.public_key()
-        digest = _HASHES[made.digest]()
+        digest = _HASHES[made.digest]
         try:
             if isinstance(key, rsa.RSAPublicKey) and made.algorithm == "rsassa_pkcs1v15":
                 key.verify(made.value, made.signed, padding.PKCS1v15(), digest)
@@ -148,7 +151,7 @@ class Token:
             raise wrong("the signature of the time stamp does not verify") from None
 
 
-def _certificates(signed: Any) -> list[tuple[Any, x509.Certificate]]:
+def _certificates(signed: Parsed) -> list[tuple[Parsed, x509.Certificate]]:
     """Each certificate of the token, as asn1crypto and as cryptography read it."""
     found = []
     for choice in signed["certificates"]:
@@ -160,7 +163,7 @@ def _certificates(signed: Any) -> list[tuple[Any, x509.Certificate]]:
     return found
 
 
-def _own(signer: Any, certificates: list[tuple[Any, x509.Certificate]]) -> x509.Certificate:
+def _own(signer: Parsed, certificates: list[tuple[Parsed, x509.Certificate]]) -> x509.Certificate:
     """The certificate the signature names, by issuer and number or by key."""
     sid = signer["sid"]
     for raw, certificate in certificates:
@@ -176,21 +179,21 @@ def _own(signer: Any, certificates: list[tuple[Any, x509.Certificate]]) -> x509.
     raise wrong("the time stamp does not hold the certificate of its signer")
 
 
-def _imprint(stated: Any) -> bytes:
+def _imprint(stated: Parsed) -> bytes:
     imprint = stated["message_imprint"]
     if imprint["hash_algorithm"]["algorithm"].native != "sha256":
         raise wrong("the time stamp is not over a SHA-256 digest")
     return bytes(imprint["hashed_message"])
 
 
-def _instant_ms(value: Any) -> int:
+def _instant_ms(value: Parsed) -> int:
     at = value.native
     if not isinstance(at, datetime) or bytes(value.contents)[-1:] != b"Z":
         raise wrong("the time of the time stamp is no time")
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _accuracy_ms(value: Any) -> int:
+def _accuracy_ms(value: Parsed) -> int:
     """The accuracy in milliseconds, rounded up; 0 where the token states none."""
     if not value:
         return 0
@@ -203,9 +206,9 @@ def _accuracy_ms(value: Any) -> int:
     return accuracy_ms
 
 
-def _signature(signer: Any, content: bytes, own: x509.Certificate) -> _Signature:
+def _signature(signer: Parsed, content: bytes, own: x509.Certificate) -> _Signature:
     """What was signed: attributes that name the content, its digest and the certificate."""
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Parsed] = {}
     for attribute in signer["signed_attrs"]:
         name, values = attribute["type"].native, attribute["values"]
         if name in attributes or len(values) != 1:
@@ -234,7 +237,7 @@ def _signature(signer: Any, content: bytes, own: x509.Certificate) -> _Signature
     return _Signature(name, digest, salt_bytes, bytes(signer["signature"]), raw)
 
 
-def _check_named(attributes: dict[str, Any], own: x509.Certificate) -> None:
+def _check_named(attributes: dict[str, Parsed], own: x509.Certificate) -> None:
     """That the signed attributes name this very certificate (RFC 5816: either form will do)."""
     der, named = own.public_bytes(Encoding.DER), False
     for name, default in (("signing_certificate_v2", "sha256"), ("signing_certificate", "sha1")):
@@ -248,7 +251,7 @@ def _check_named(attributes: dict[str, Any], own: x509.Certificate) -> None:
         raise wrong("the time stamp does not name the certificate of its signer")
 
 
-def _digest_of(named: Any) -> str:
+def _digest_of(named: Parsed) -> str:
     digest: str = named["hash_algorithm"]["algorithm"].native
     if digest not in _HASHES:
         raise wrong("the time stamp names its certificate by a digest that is not known here")

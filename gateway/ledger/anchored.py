@@ -94,13 +94,9 @@ class Anchors:
         if self.newest is not None:
             self._found.took("timestamp")
         else:
-            self._found.lacks(
-                "timestamp", "timestamp: no trusted time stamp covers the ledger"
-            )
+            self._found.lacks("timestamp", "timestamp: no trusted time stamp covers the ledger")
 
-    def _tokens(
-        self, seq: int, body: dict[str, Any], named: list[str], opened: OpenNote
-    ) -> None:
+    def _tokens(self, seq: int, body: dict[str, Any], named: list[str], opened: OpenNote) -> None:
         size, found = opened.checkpoint.size, self._found
         stored = {sha256(each).hexdigest(): each for each in self._source.tokens(size)}
         for digest in named:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The first schema with these tables; a file that no daemon opened since has none.
 _SCHEMA: Final = 2
+#: Tokens looked at for the nearest one of each authority.
+_NEARBY: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,13 @@ class OutsideLog:
     def newest(self) -> tuple[int, int] | None:
         """Size of the newest checkpoint that was vouched for, and when (by the voucher)."""
         with storage_errors(self._path):
-            row = self._connection.execute(
-                "SELECT size, at_ms FROM (SELECT size, at_ms FROM tokens"
-                " UNION ALL SELECT size, at_ms FROM cosignatures)"
-                " ORDER BY size DESC, at_ms LIMIT 1"
-            ).fetchone()
-        return None if row is None else (int(row[0]), int(row[1]))
+            rows = [
+                self._connection.execute(
+                    f"SELECT size, at_ms FROM {table} ORDER BY size DESC LIMIT 1"
+                ).fetchone()
+                for table in ("tokens", "cosignatures")
+            ]
+        return max(((int(row[0]), int(row[1])) for row in rows if row is not None), default=None)
 
     def last_of(self, table: str, column: str, name: str) -> tuple[int, int] | None:
         """The largest size that *name* vouched for, and when."""
@@ -120,7 +123,7 @@ class OutsideReader:
 
     def tokens(self, size: int) -> list[TokenRow]:
         """The tokens over the checkpoint of *size* entries."""
-        return self._tokens("size=:size ORDER BY id", size=size)
+        return [row for _, row in self._tokens("size=:size ORDER BY id", size=size)]
 
     def cosignatures(self, size: int) -> list[str]:
         """The cosignature lines of the checkpoint of *size* entries."""
@@ -137,31 +140,32 @@ class OutsideReader:
         cosignature the newest, else the newest with a token, else with a cosignature.
         """
         newest = "SELECT size FROM {} WHERE size>:seq ORDER BY size DESC LIMIT 1"
-        both = "tokens t JOIN cosignatures c USING (size)"
+        both = "tokens JOIN cosignatures USING (size)"
         for table in (both, "tokens", "cosignatures"):
             for row in self._rows(newest.format(table), seq=seq):
                 return int(row["size"])
         return None
 
     def oldest_over(self, seq: int, most: int) -> list[TokenRow]:
-        """The tokens over the smallest checkpoint that covers entry *seq*, of at most *most*."""
-        return self._tokens(
-            "size=(SELECT min(size) FROM tokens WHERE size>:seq AND size<=:most) ORDER BY id",
-            seq=seq,
-            most=most,
-        )
+        """Of each authority the token over the smallest checkpoint that covers entry *seq* and has
+        at most *most* entries.
+        """
+        where = "size>:seq AND size<=:most ORDER BY size LIMIT :nearby"
+        return _one_of_each(row for _, row in self._tokens(where, seq=seq, most=most))
 
-    def anchored_before(self, seq: int) -> tuple[int, list[TokenRow]] | None:
-        """The last `x.Anchor` before entry *seq* that names tokens, and those tokens."""
-        tokens = self._tokens(
-            "seq=(SELECT max(seq) FROM tokens WHERE seq<:before) ORDER BY id", before=seq
-        )
-        if not tokens:
-            return None
-        row = next(
-            iter(self._rows("SELECT max(seq) AS seq FROM tokens WHERE seq<:before", before=seq))
-        )
-        return int(row["seq"]), tokens
+    def anchored_before(self, seq: int) -> list[tuple[int, TokenRow]]:
+        """Of each authority the newest token whose `x.Anchor` stands before entry *seq*, and where
+        that stands.
+        """
+        found: dict[str, tuple[int, TokenRow]] = {}
+        for anchor, row in self._tokens("seq<:seq ORDER BY seq DESC LIMIT :nearby", seq=seq):
+            found.setdefault(row.tsa, (anchor, row))
+        return list(found.values())
+
+    def last_rotation(self) -> int:
+        """The latest `x.KeyRotate` entry; -1: there is none."""
+        row = next(iter(self._rows("SELECT max(seq) AS seq FROM rotations")), {"seq": None})
+        return -1 if row["seq"] is None else int(row["seq"])
 
     def note(self, size: int) -> str | None:
         """The checkpoint of *size* entries with every cosignature line it has."""
@@ -169,12 +173,23 @@ class OutsideReader:
             return str(row["note"]) + "".join(f"{line}\n" for line in self.cosignatures(size))
         return None
 
-    def _tokens(self, where: str, **values: int) -> list[TokenRow]:
-        rows = self._rows(f"SELECT * FROM tokens WHERE {where}", **values)
+    def _tokens(self, where: str, **values: int) -> list[tuple[int, TokenRow]]:
+        """Rows with the `seq` of their anchors."""
+        rows = self._rows(f"SELECT * FROM tokens WHERE {where}", nearby=_NEARBY, **values)
         return [
-            TokenRow(row["size"], row["tsa"], row["at_ms"], row["accuracy_ms"], row["token"])
+            (
+                row["seq"],
+                TokenRow(row["size"], row["tsa"], row["at_ms"], row["accuracy_ms"], row["token"]),
+            )
             for row in rows
         ]
 
     def _rows(self, sql: str, **values: int) -> Iterable[dict[str, Any]]:
         return self._reader.query(sql, **values) if self._there else ()
+
+
+def _one_of_each(rows: Iterable[TokenRow]) -> list[TokenRow]:
+    found: dict[str, TokenRow] = {}
+    for row in rows:
+        found.setdefault(row.tsa, row)
+    return list(found.values())

@@ -82,9 +82,7 @@ class StampingAuthority:
         """The certificate to pin, in PEM form."""
         return self._root.certificate.public_bytes(Encoding.PEM)
 
-    def answer(
-        self, request: bytes, at: datetime, behaviour: Behaviour = Behaviour.RIGHT
-    ) -> bytes:
+    def answer(self, request: bytes, at: datetime, behaviour: Behaviour = Behaviour.RIGHT) -> bytes:
         """The TimeStampResp (DER) to a TimeStampReq, stamped with *at*.
 
         Raises:
