@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
 
 #: Lines the screen needs besides its operators, the prompt after it included.
-_OTHER_LINES = 19
+_OTHER_LINES = 20
 _LABEL = 11
 
 
@@ -51,7 +51,9 @@ def status(run: Run) -> None:
 def print_status(shown: Mapping[str, Any]) -> None:
     """The object of the admin command `status`, for people."""
     _head(shown)
-    _operators(shown.get("operators") or [])
+    sources = (shown.get("anchors") or {}).get("sources") or []
+    failing = sum(source.get("state") == "failing" for source in sources)
+    _operators(shown.get("operators") or [], _OTHER_LINES + failing)
     queues = shown.get("queues") or {}
     _pairs("queues", queues)
     waiting = [
@@ -71,6 +73,7 @@ def print_status(shown: Mapping[str, Any]) -> None:
     _pairs("since start", shown.get("totals") or {})
     click.echo()
     _ledger(shown.get("ledger") or {})
+    _anchors(shown.get("anchors") or {})
     writer = shown.get("writer") or {}
     _line(
         "writer",
@@ -104,8 +107,8 @@ def _age(started_at: object) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min"
 
 
-def _operators(operators: list[Mapping[str, Any]]) -> None:
-    """As many as fit, those in trouble first, with what troubles them."""
+def _operators(operators: list[Mapping[str, Any]], other_lines: int) -> None:
+    """As many as fit beside *other_lines*, those in trouble first, with what troubles them."""
     ordered = sorted(operators, key=lambda operator: operator.get("state") == "bound")
     troubled = [operator for operator in ordered if _trouble(operator)]
     most, most_troubled = len(ordered), len(troubled)
@@ -116,7 +119,7 @@ def _operators(operators: list[Mapping[str, Any]]) -> None:
         for line in textwrap.wrap(_told(operator), 80, subsequent_indent="    ")
     ]
     if sys.stdout.isatty():
-        room = max(4, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
+        room = max(4, shutil.get_terminal_size((80, 24)).lines - other_lines)
         if most + len(told) > room:
             told = [_cut(_told(operator)) for operator in troubled]
         if most + most_troubled > room:
@@ -196,8 +199,37 @@ def _ledger(ledger: Mapping[str, Any]) -> None:
         _line("", "not signed yet")
 
 
+def _anchors(anchors: Mapping[str, Any]) -> None:
+    """Who outside vouches for the ledger, up to where; a line for each that fails."""
+    sources: list[Mapping[str, Any]] = anchors.get("sources") or []
+    if anchors.get("size"):
+        ago = _span(anchors.get("age_s"))
+        _line("anchors", f"up to {count(anchors['size'])} entries, {ago} ago")
+    else:
+        _line("anchors", "none yet" if sources else "none: no [[timestamp]], no [[witness]]")
+    for source in sources:
+        if source.get("state") == "failing":
+            when = f" (again {moment(source.get('next_try_at'))[-8:]})"
+            said = f"{plain(source.get('name'))}: {plain(source.get('last_error'))}"
+            _line("", click.style(_shorter(said, 80 - _LABEL - 1 - len(when)), fg="yellow") + when)
+
+
+def _span(seconds: object) -> str:
+    """A length of time, in its largest fitting unit."""
+    if not isinstance(seconds, int):
+        return "-"
+    for unit, word in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {word}"
+    return f"{seconds} s"
+
+
+def _shorter(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return _shorter(text, 80)
 
 
 def _line(label: str, value: str) -> None:

@@ -41,9 +41,12 @@ def test_the_demo_ends_well_and_leaves_a_proof_that_one_changed_byte_spoils(
     assert said["ok"] is True
     assert {each["case"]: each["state"] for each in said["messages"]} == EXPECTED
 
-    good = acuse("verify", said["bundle"], "--policy", said["policy"], "--json")
-    assert good.returncode == 4
-    assert json.loads(good.stdout)["verdict"] == "UNANCHORED"
+    trust = ("--policy", said["policy"], "--tsa-ca", said["tsa_ca"])
+    good = acuse("verify", said["bundle"], *trust, "--json")
+    assert good.returncode == 0
+    assert json.loads(good.stdout)["verdict"] == "VALID"
+    without = acuse("verify", said["bundle"], *trust[:2], "--json")
+    assert json.loads(without.stdout)["verdict"] == "UNANCHORED"
 
     # A verifier that shares no line with ours comes to the same end.
     vkey = Path(said["policy"]).read_text().splitlines()[0].removeprefix("log ")
@@ -51,7 +54,7 @@ def test_the_demo_ends_well_and_leaves_a_proof_that_one_changed_byte_spoils(
     assert judge(bundle, vkey)[0] == 4
     spoiled = tmp_path / "spoiled.json"
     spoiled.write_text(bundle.replace("energía", "energia", 1))
-    bad = acuse("verify", str(spoiled), "--policy", said["policy"], "--json")
+    bad = acuse("verify", str(spoiled), *trust, "--json")
     assert bad.returncode == 1
     verdict = json.loads(bad.stdout)
     assert (verdict["verdict"], verdict["reason"].split(":")[0]) == ("INVALID", "commitments")
@@ -61,15 +64,16 @@ def test_the_demo_ends_well_and_leaves_a_proof_that_one_changed_byte_spoils(
     config = ("--config", said["config"])
     listed = acuse("receipts", "list", "--json", *config)
     assert len(listed.stdout.splitlines()) == len(EXPECTED)
-    ledger = acuse("ledger", "verify", "--policy", said["policy"], "--json", *config)
-    assert json.loads(ledger.stdout)["verdict"] == "UNANCHORED"
+    ledger = acuse("ledger", "verify", *trust, "--json", *config)
+    assert json.loads(ledger.stdout)["verdict"] == "VALID"
 
 
 def test_without_keep_only_the_proof_stays(tmp_path: Path) -> None:
     place = tmp_path / "demo"
     done = acuse("demo", "--dir", str(place))
     assert done.returncode == 0, done.stdout
-    assert sorted(path.name for path in place.iterdir()) == ["bundle.json", "trusted.policy"]
+    left = sorted(path.name for path in place.iterdir())
+    assert left == ["bundle.json", "trusted.policy", "tsa-ca.pem"]
     assert "Everything ended as it should" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if "verify /" not in line) <= 80
 
