@@ -11,6 +11,7 @@ import click
 from gateway.cli.command import command, write_file
 from gateway.cli.output import print_json, say
 from gateway.cli.root import root
+from gateway.cli.verify import read_note
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -35,12 +36,28 @@ if TYPE_CHECKING:
     type=click.Choice(("to", "from", "text")),
     help="Withhold this field, and the PDUs that contain it; the rest still verifies.",
 )
-def bundle(run: Run, submission_id: str, output: Path | None, redact: tuple[str, ...]) -> None:
+@click.option(
+    "--since",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A signed checkpoint the reader keeps: prove that the log only grew since.",
+)
+def bundle(
+    run: Run,
+    submission_id: str,
+    output: Path | None,
+    redact: tuple[str, ...],
+    since: tuple[Path, ...],
+) -> None:
     """Make the proof of one message, for anybody to check offline.
 
     `acuse verify FILE` checks it, with no access to this gateway.
     """
-    result = run.call("bundle", {"submission_id": submission_id, "redact": list(redact)})
+    args: dict[str, object] = {"submission_id": submission_id, "redact": list(redact)}
+    if since:
+        args["since"] = [read_note(file) for file in since]
+    result = run.call("bundle", args)
     text = str(result["bundle"])
     if not text.endswith("\n"):
         text += "\n"

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gateway.daemon.vouched import Vouched
-from gateway.errors import AnswerIsNo
+from gateway.errors import AnswerIsNo, DataError
 from gateway.evidence.bundle import assemble
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
+from gateway.ledger.checks import open_checkpoint
 from gateway.ledger.entry import RECEIVED, commitment
 
 if TYPE_CHECKING:
@@ -50,17 +51,21 @@ class Proofs:
         if last is None:
             self._unsigned()
         size = int(last["size"])
-        root = merkle.root_at(size, lambda level, index: self._reader.tile(level, index, size))
-        return {"size": size, "root": root.hex(), "note": last["note"]}
+        return {"size": size, "root": self._root(size).hex(), "note": last["note"]}
 
-    def standing(self, submission_id: str) -> str:
-        """Whether what is known of a submission is ANCHORED, SIGNED only, or not even that.
+    def _root(self, size: int) -> bytes:
+        return merkle.root_at(size, lambda level, index: self._reader.tile(level, index, size))
+
+    def standing(self, submission_id: str, since: Sequence[str] = ()) -> str:
+        """Whether what is known of a submission is ANCHORED, SIGNED only, or not even that, by a
+        checkpoint that is no smaller than those of *since*.
 
         Raises:
-            AnswerIsNo: there is no such submission.
+            AnswerIsNo: there is no such submission; or as of `bundle`.
+            DataError: as of `bundle`.
         """
         with self._reader.snapshot():
-            last_seq: int = self._row(submission_id)["last_seq"]
+            last_seq = self._reach(self._row(submission_id), since)
             if self._vouched.anchored(last_seq):
                 return ANCHORED
             last = self._reader.last_checkpoint()
@@ -76,21 +81,30 @@ class Proofs:
             )
         return row
 
-    def bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
+    def bundle(
+        self, submission_id: str, redact: frozenset[str], since: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """The proof of one submission under the newest checkpoint that covers it and is vouched
         for from outside; where none is, under the latest.
 
+        *since* are signed checkpoints that somebody keeps: the proof shows that the log has only
+        grown since each of them.
+
         Raises:
-            AnswerIsNo: there is no such submission.
-            DataError: a field that cannot be redacted.
+            AnswerIsNo: there is no such submission, or the log does not have one of *since* in its
+                past.
+            DataError: a field that cannot be redacted, or one of *since* is no checkpoint of this
+                log.
         """
         # One view of the file: an event between two reads would make `complete` a signed lie.
         with self._reader.snapshot():
-            return self._bundle(submission_id, redact)
+            return self._bundle(submission_id, redact, since)
 
-    def _bundle(self, submission_id: str, redact: frozenset[str]) -> dict[str, Any]:
+    def _bundle(
+        self, submission_id: str, redact: frozenset[str], since: Sequence[str]
+    ) -> dict[str, Any]:
         row = self._row(submission_id)
-        size, note = self._vouched.checkpoint(row["last_seq"]) or self._unsigned()
+        size, note = self._vouched.checkpoint(self._reach(row, since)) or self._unsigned()
         entries = [e for e in self._reader.entries_of(row["last_seq"]) if e[0] < size]
         decoded = [canonical.decode(entry) for _, entry in entries]
         leaves = [merkle.leaf_hash(entry) for _, entry in entries]
@@ -118,11 +132,45 @@ class Proofs:
             sender=self._party(decoded, "sender"),
             issuer=self._party(decoded, "issuer"),
             redact=redact,
+            since=since,
             witnesses=self._witnesses,
             tokens=tokens,
             anchors=anchors,
         )
         return {"submission_id": submission_id, "bundle": text.decode()}
+
+    def _reach(self, row: Mapping[str, Any], since: Sequence[str]) -> int:
+        """The entry that the bundle's checkpoint must cover: the submission's last one, and the
+        last one of each checkpoint it is proven to have grown from.
+        """
+        last: int = row["last_seq"]
+        for note in since:
+            try:
+                then = open_checkpoint(note).checkpoint
+            except DataError as error:
+                raise DataError(
+                    f"since: {error.message}",
+                    hint="give a signed checkpoint, as `acuse ledger checkpoint` prints it",
+                    field="since",
+                ) from None
+            size = self._reader.size
+            if then.origin != self._reader.origin or not 0 < then.size <= size:
+                raise DataError(
+                    f"since: the checkpoint of {then.origin[:100]} over {then.size} entries is not"
+                    f" an earlier one of {self._reader.origin} over {size}",
+                    hint="give a checkpoint of this log that covers at least one entry",
+                    field="since",
+                )
+            if self._root(then.size) != then.root:
+                raise AnswerIsNo(
+                    f"since: the first {then.size} entries of this log do not have the root that"
+                    " the checkpoint names",
+                    hint="keep that checkpoint: with this log's signature it proves two histories;"
+                    " `acuse ledger verify --since FILE` tells",
+                    field="since",
+                )
+            last = max(last, then.size - 1)
+        return last
 
     @staticmethod
     def _unsigned() -> NoReturn:

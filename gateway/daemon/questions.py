@@ -18,6 +18,7 @@ from gateway.daemon.permissions import ROLES as PERMISSION_ROLES
 from gateway.daemon.proofs import SIGNED, UNSIGNED
 from gateway.daemon.roles import Role, require
 from gateway.errors import AcuseError, DataError, TryAgain, UsageError
+from gateway.ledger.proof import MAX_EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -276,8 +277,9 @@ class Questions:
         self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
     ) -> None:
         try:
-            submission_id, redact = _id(args), _names(args.get("redact"))
-            standing = partial(self._proofs.standing, submission_id)
+            submission_id = _id(args)
+            redact, since = frozenset(_texts(args, "redact")), _texts(args, "since")
+            standing = partial(self._proofs.standing, submission_id, since)
             if await self._read(standing) == UNSIGNED:
                 await self._signed()
             if await self._read(standing) == SIGNED:
@@ -285,7 +287,7 @@ class Questions:
         except AcuseError as error:
             reply(error)
             return
-        await self._answer(reply, partial(self._proofs.bundle, submission_id, redact))
+        await self._answer(reply, partial(self._proofs.bundle, submission_id, redact, since))
 
     async def _signed(self) -> None:
         """Wait until the log as it is now is signed."""
@@ -345,12 +347,19 @@ def _why(args: Mapping[str, Any]) -> str:
     return value.strip()
 
 
-def _names(value: object) -> frozenset[str]:
+def _texts(args: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = args.get(name)
     if value is None:
-        return frozenset()
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return frozenset(value)
-    raise DataError("redact must be a list of names", hint='as ["text"]', field="redact")
+        return ()
+    if (
+        isinstance(value, list)
+        and len(value) <= MAX_EXTRAS
+        and all(isinstance(each, str) for each in value)
+    ):
+        return tuple(value)
+    raise DataError(
+        f"{name} must be a list of at most {MAX_EXTRAS} texts", hint='as ["text"]', field=name
+    )
 
 
 def _seconds(value: object) -> float:
