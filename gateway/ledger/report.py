@@ -6,7 +6,7 @@ verdict. Where several fit the gravest wins, so no step can hide what another on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.ledger.entry import time_text
@@ -93,11 +93,20 @@ STEPS = {
         "the log has only grown since the checkpoint known before",
         "the log is not shown to have only grown since the checkpoint known before",
     ),
+    "document": (
+        "the document around the proof is as it was sealed",
+        "the document around the proof is not as it was sealed",
+    ),
     "signer": (
         "the ledger agrees with what its signer remembers",
         "the ledger does not agree with what its signer remembers",
     ),
 }
+#: `signer` of a document is who sealed it.
+_SEALER = (
+    "an issuer you trust vouches for the seal",
+    "nobody you trust vouches for the seal",
+)
 _MEANING = {
     VALID: "all steps hold, the keys are pinned by your policy, and a trusted time stamp covers it",
     INVALID: "this does not prove what it claims",
@@ -132,6 +141,11 @@ class Report:
     def exit_code(self) -> int:
         """What `acuse verify` ends with."""
         return EXIT_CODES[self.verdict]
+
+    def saying(self, step: str) -> tuple[str, str]:
+        """What a step says to people when it holds and when it does not."""
+        sealed = step == "signer" and any(name == "document" for name, _ in self.checks)
+        return _SEALER if sealed else STEPS[step]
 
     def as_json(self) -> dict[str, object]:
         """The object of `--json`; `notes` only for FORK, `tail` only for a whole ledger."""
@@ -172,11 +186,23 @@ class Report:
                 f"It happened after {before or '(not proven)'}, before {after or '(not proven)'}."
             )
         lines += [
-            f"  {'holds' if ok else 'FAILS'}  {name}: {STEPS[name][0 if ok else 1]}"
+            f"  {'holds' if ok else 'FAILS'}  {name}: {self.saying(name)[0 if ok else 1]}"
             for name, ok in self.checks
         ]
         lines += [f"Signed note:\n{note}" for note in self.notes]
         return lines
+
+
+def around(report: Report, document: Findings) -> Report:
+    """*report* of the bundle in a document, with what was found of the document around it.
+
+    The graver verdict counts; where both are as grave, the bundle's reason.
+    """
+    verdict, reason, seq = document.verdict()
+    checks = report.checks + document.checks()
+    if GRAVITY.index(verdict) >= GRAVITY.index(report.verdict):
+        return replace(report, checks=checks)
+    return replace(report, verdict=verdict, reason=reason, seq=seq, checks=checks)
 
 
 def _optional_time(instant_ms: int | None) -> str | None:

@@ -1,0 +1,81 @@
+"""Verification of an ASiC-E container: the bundle in it, and the seal around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.clock import to_datetime
+from gateway.errors import DataError
+from gateway.evidence.asic import Opened
+from gateway.ledger.proof import NotABundle
+from gateway.ledger.report import Findings, Report, around
+from gateway.ledger.verify import verify_bundle
+
+if TYPE_CHECKING:
+    from gateway.ledger.policyfile import Policy
+    from gateway.ledger.stamps import StampCheck
+
+
+def verify_container(
+    data: bytes,
+    *,
+    now_ms: int,
+    policy: Policy | None = None,
+    since: str | None = None,
+    max_age_s: int | None = None,
+    stamp_check: StampCheck | None = None,
+    signer_ca: bytes | None = None,
+) -> Report:
+    """Check an ASiC-E container that `acuse bundle --asic` wrote; arguments as of `verify_bundle`.
+
+    *signer_ca* are the issuers (PEM) whose word on the seal's certificate counts. Without them the
+    seal is checked, but nobody vouches for who it is.
+
+    Raises:
+        NotABundle: no such container (exit 65).
+        DataError: *since* is no checkpoint, or *signer_ca* holds no certificates.
+    """
+    found = Findings()
+    try:
+        opened = Opened(data)
+    except NotABundle:
+        raise
+    except DataError as error:
+        found.refused(error, step="document")
+        verdict, reason, seq = found.verdict()
+        return Report(verdict, reason, seq, found.checks())
+    found.took("document")
+    _check_seal(opened, found, now_ms, signer_ca)
+    try:
+        report = verify_bundle(
+            opened.bundle,
+            now_ms=now_ms,
+            policy=policy,
+            since=since,
+            max_age_s=max_age_s,
+            stamp_check=stamp_check,
+        )
+    except NotABundle as error:
+        found.fault("parse", error.message)
+        verdict, reason, seq = found.verdict()
+        return Report(verdict, reason, seq, found.checks())
+    return around(report, found)
+
+
+def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes | None) -> None:
+    from gateway.evidence import cades
+
+    issuers = [] if signer_ca is None else cades.certificates(signer_ca)
+    try:
+        seal = cades.check(opened.manifest, opened.signature, issuers, now=to_datetime(now_ms))
+    except DataError as error:
+        found.refused(error, step="signer")
+        return
+    if seal.trusted:
+        found.took("signer")
+    elif signer_ca is None:
+        found.lacks("signer", "signer: no issuer given that vouches for the seal")
+    elif seal.trusted_then:
+        found.lacks("signer", "signer: the seal's certificate is not valid any more")
+    else:
+        found.fault("signer", "no issuer you trust vouches for the seal's certificate")
