@@ -10,8 +10,8 @@ import click
 
 from gateway.cli.command import command, write_file
 from gateway.cli.output import print_json, say
+from gateway.cli.reading import read_note
 from gateway.cli.root import root
-from gateway.cli.verify import read_note
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.command import command, group
+from gateway.cli.explaining import language
 from gateway.cli.output import count, moment, plain, print_json
+from gateway.cli.reading import begins_as_ledger
 from gateway.cli.root import root
 from gateway.cli.source import records
-from gateway.cli.verify import Trust, begins_as_ledger, print_report, trust_options
+from gateway.cli.verify import Trust, explain_options, print_report, trust_options
 from gateway.errors import DataError
 from gateway.settings import KeySource
 
@@ -62,6 +64,7 @@ def checkpoint(run: Run) -> None:
 @command(ledger, "verify", example="acuse ledger verify --policy trusted.policy", needs="config")
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @trust_options
+@explain_options
 def verify(
     run: Run,
     file: Path | None,
@@ -69,6 +72,8 @@ def verify(
     since: Path | None,
     max_age: int | None,
     tsa_ca: Path | None,
+    in_words: bool,
+    lang: str | None,
 ) -> int:
     """Check every entry of a ledger, daemon running or not.
 
@@ -89,7 +94,7 @@ def verify(
             f"{file} is not a ledger file", hint="check a proof with: acuse verify", file=str(file)
         )
     report = check_ledger(file, key, trust)
-    print_report(run, report, None)
+    print_report(run, report, None, (lang or language()) if in_words else None)
     return report.exit_code
 
 

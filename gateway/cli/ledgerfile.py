@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from gateway.errors import StorageError
@@ -30,14 +29,7 @@ def check_ledger(path: Path, key: KeySource | None, trust: Trust) -> Report:
         StorageError: it does not open.
     """
     with LedgerFile(path, key) as source:
-        return verify_ledger(
-            source,
-            now_ms=time.time_ns() // 1_000_000,
-            policy=trust.policy,
-            since=trust.since,
-            max_age_s=trust.max_age_s,
-            stamp_check=trust.stamp_check,
-        )
+        return verify_ledger(source, **trust.given())
 
 
 class _Snapshot(Reader):

@@ -136,6 +136,4 @@ def _status(
     usage = KeyUsageConstraints(
         key_usage={"non_repudiation", "digital_signature"}, match_all_key_usages=False
     )
-    return asyncio.run(
-        async_validate_detached_cms(data, signed, context, key_usage_settings=usage)
-    )
+    return asyncio.run(async_validate_detached_cms(data, signed, context, key_usage_settings=usage))

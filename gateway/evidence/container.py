@@ -151,7 +151,12 @@ def _file(data: bytes, entry: _Entry, directory: int) -> tuple[bytes, int]:
     end = begin + entry.packed
     told = (crc, packed, unpacked)
     wanted = (entry.crc, entry.packed, entry.unpacked)
-    if mark != b"PK\3\4" or (flags, method) != (entry.flags, entry.method) or extra or end > directory:
+    if (
+        mark != b"PK\3\4"
+        or (flags, method) != (entry.flags, entry.method)
+        or extra
+        or end > directory
+    ):
         raise _refuse(f"{entry.name} is not as the directory says")
     if data[entry.offset + _LOCAL.size : begin] != entry.name.encode():
         raise _refuse(f"{entry.name} has another name where it stands")

@@ -10,6 +10,7 @@ from gateway.ledger import trust
 from gateway.ledger.anchored import Anchors
 from gateway.ledger.canonical import decode
 from gateway.ledger.checks import OpenNote, open_checkpoint, place_faults
+from gateway.ledger.facts import LEDGER, facts_of_log
 from gateway.ledger.links import Links
 from gateway.ledger.merkle import Frontier, leaf_hash
 from gateway.ledger.report import Findings, Report
@@ -103,6 +104,7 @@ def verify_ledger(
         size=audit.tree.size,
         notes=audit.found.notes,
         tail=audit.anchors.tail(audit.tree.size),
+        facts=facts_of_log(LEDGER, source.origin, audit.found),
     )
 
 

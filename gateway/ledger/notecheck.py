@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import DataError
 from gateway.ledger import stamps, trust
 from gateway.ledger.checks import OpenNote, open_checkpoint
+from gateway.ledger.facts import CHECKPOINT, facts_of_log
 from gateway.ledger.proof import NotABundle
 from gateway.ledger.report import Findings, Report
 from gateway.ledger.verify import open_known
@@ -73,6 +74,7 @@ def verify_checkpoint(
         size=opened.checkpoint.size,
         not_after_ms=not_after_ms,
         notes=found.notes,
+        facts=facts_of_log(CHECKPOINT, opened.checkpoint.origin, found),
     )
 
 

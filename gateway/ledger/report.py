@@ -13,6 +13,7 @@ from gateway.ledger.entry import time_text
 
 if TYPE_CHECKING:
     from gateway.errors import DataError
+    from gateway.ledger.facts import Facts
 
 VALID = "VALID"
 INVALID = "INVALID"
@@ -136,6 +137,8 @@ class Report:
     notes: tuple[str, ...] = ()
     #: Of a whole ledger: entries not covered by its last anchor.
     tail: int | None = None
+    #: What it is about, for those who explain it; None where nothing could be read.
+    facts: Facts | None = None
 
     @property
     def exit_code(self) -> int:
@@ -223,6 +226,9 @@ class Findings:
     unanchored: list[str] = field(default_factory=list)
     not_final: str | None = None
     erased: bool = False
+    #: Makers of trusted tokens, and the policy's witnesses that signed.
+    tsas: list[str] = field(default_factory=list)
+    witnesses: list[str] = field(default_factory=list)
 
     def took(self, *steps: str) -> None:
         """Steps were taken; each holds unless a fault of it was or will be found."""

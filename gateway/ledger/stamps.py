@@ -59,6 +59,7 @@ def check_stamps(case: Case, history: History, check: StampCheck | None) -> list
             continue
         if stamp:
             proven.append(stamp)
+            found.tsas.append(item.tsa)
     if any(one.over == history.checkpoint for one in proven):
         found.took("timestamp")
     else:

@@ -131,6 +131,7 @@ def check_witnesses(
     except DataError as error:
         found.fault("witnesses", error.message)
         return None
+    found.witnesses = [key.name for key in cosigned.values()]
     if policy.satisfied(cosigned):
         found.took("witnesses")
     else:

@@ -85,7 +85,5 @@ def make_seal(name: str = "Sello de prueba", *, days: int = 30) -> TestSeal:
         signer,
         root.public_bytes(pem),
         certificate.public_bytes(pem),
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
