@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.cli.reading import begins_as_ledger, read_file
+from gateway.errors import DataError, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +25,9 @@ def examine(file: Path, trust: Trust) -> Report:
 
     Raises:
         DataError: no kind of proof at all, or it cannot be read.
-        StorageError: a ledger file that does not open.
     """
     if begins_as_ledger(file):
-        from gateway.cli.ledgerfile import check_ledger
-
-        return check_ledger(file, None, trust)
+        return _ledger(file, trust)
     data = read_file(file, MAX_PROOF_BYTES)
     if data.startswith(_ZIP):
         from gateway.evidence.examine import verify_container
@@ -42,6 +40,16 @@ def examine(file: Path, trust: Trust) -> Report:
     from gateway.ledger.verify import verify_bundle
 
     return verify_bundle(data, **trust.given())
+
+
+def _ledger(file: Path, trust: Trust) -> Report:
+    """Here a ledger file is evidence that somebody handed in, not this machine's storage."""
+    from gateway.cli.ledgerfile import check_ledger
+
+    try:
+        return check_ledger(file, None, trust)
+    except StorageError as error:
+        raise DataError(error.message, hint=error.hint, file=str(file)) from None
 
 
 def _tokens(file: Path) -> list[bytes]:

@@ -72,13 +72,20 @@ def certificates(pem_data: bytes) -> list[asn1_x509.Certificate]:
         DataError: there is none, or one is damaged.
     """
     try:
-        return [
+        found = [
             asn1_x509.Certificate.load(der, strict=True)
             for kind, _, der in pem.unarmor(pem_data, multiple=True)
             if kind == "CERTIFICATE"
         ]
     except (ValueError, TypeError):
-        raise DataError("not certificates in PEM", hint="give a PEM file") from None
+        found = []
+    if not found:
+        raise DataError(
+            "the issuers are not certificates in PEM",
+            hint="a file with -----BEGIN CERTIFICATE-----",
+            field="signer_ca",
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

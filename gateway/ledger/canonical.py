@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_ENTRY_BYTES = 1 << 20
 #: Nesting of objects and arrays; ours reach 4. It bounds the recursion of every JSON reader.
@@ -27,7 +30,9 @@ _INTEGER_DIGITS = len(str(INTEGER_LIMIT))
 # Possessive, so that an unterminated string costs one pass and not one for each quote in it.
 _STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARK = bytes(set(range(256)) - set(b"[]{},"))
+#: Some thousand strings and what stands between them.
+_PORTION = re.compile(r'(?:[^"]++|"(?:[^"\\]++|\\.)*+"?){1,4096}+', re.DOTALL)
 
 
 def refusal(message: str, *, reason: str = "canonical") -> DataError:
@@ -70,23 +75,42 @@ def encode(value: object) -> bytes:
         raise refusal("NaN and infinity have no JSON form") from None
 
 
-def check_depth(text: str, limit: int = MAX_DEPTH) -> None:
-    """Refuse JSON nested deeper than *limit* before any recursive reader sees it.
+def check_form(text: str, *, depth: int = MAX_DEPTH, values: int | None = None) -> None:
+    """Refuse JSON that costs more than it has bytes, before any reader sees it.
+
+    *depth* bounds the recursion of readers, *values* (about as many values) their memory: in
+    Python an empty list has 30 times the size of its text.
 
     Raises:
-        DataError: deeper than *limit*.
+        DataError: deeper or more than that.
     """
-    if text.count("[") + text.count("{") <= limit:
+    opening = text.count("[") + text.count("{")
+    if opening <= depth and (values is None or text.count(",") <= values - opening):
         return
-    # Only brackets, of one kind (mixed ones are no JSON anyway); each round takes away the
-    # innermost pairs, at the speed of bytes.replace.
-    left = _STRINGS.sub("", text).encode("ascii", "ignore").translate(_ONE_KIND, _NO_BRACKET)
-    for _ in range(limit):
+    marks = b"".join(_marks(text))
+    opening = marks.count(b"[")
+    if values is not None and opening + marks.count(b",") > values:
+        raise refusal(f"more than {values} values")
+    if opening <= depth:
+        return
+    # Each round takes away the innermost pairs, at the speed of bytes.replace.
+    left = marks.translate(None, b",")
+    for _ in range(depth):
         before, left = len(left), left.replace(b"[]", b"")
         if len(left) == before:
             break
-    if b"[]" in left or left.count(b"[") > limit:
-        raise refusal(f"nested deeper than {limit}")
+    if b"[]" in left or left.count(b"[") > depth:
+        raise refusal(f"nested deeper than {depth}")
+
+
+def _marks(text: str) -> Iterator[bytes]:
+    """The brackets and commas outside strings, portion by portion so that memory stays small;
+    brackets of one kind, because mixed ones are no JSON anyway."""
+    at = 0
+    while at < len(text) and (portion := _PORTION.match(text, at)):
+        at = portion.end()
+        bare = _STRINGS.sub("", portion.group()).encode("ascii", "ignore")
+        yield bare.translate(_ONE_KIND, _NO_MARK)
 
 
 def _integer(text: str) -> int:
@@ -120,7 +144,7 @@ def decode(data: bytes) -> dict[str, Any]:
         text = data.decode()
     except UnicodeDecodeError:
         raise refusal("not UTF-8") from None
-    check_depth(text)
+    check_form(text)
     try:
         value, _ = _decode_text(text)
     except json.JSONDecodeError as error:
@@ -135,7 +159,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def _check_keys(value: object) -> None:
-    """Refuse a non-ASCII key at any depth (depth is bounded by `check_depth`)."""
+    """Refuse a non-ASCII key at any depth (depth is bounded by `check_form`)."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if not key.isascii():

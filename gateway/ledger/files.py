@@ -147,6 +147,42 @@ def require_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+#: The largest value of a row; ours are entries of 1 MiB at most.
+_MAX_VALUE_BYTES = 16 << 20
+
+
+def require_plain(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that computes what it shows, and bound what a question may cost.
+
+    A view may stand under a table's name and never end, a generated column may be as large as
+    memory; whoever hands in a ledger file to be verified chooses its schema.
+
+    Raises:
+        StorageError: a view, trigger, virtual table or computed column.
+    """
+    connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA cell_size_check=ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+    row = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        " OR (type='table' AND rootpage=0) LIMIT 1"
+    ).fetchone()
+    row = (
+        row
+        or connection.execute(
+            "SELECT t.name FROM sqlite_master t, pragma_table_xinfo(t.name) c"
+            " WHERE t.type='table' AND c.hidden<>0 LIMIT 1"
+        ).fetchone()
+    )
+    if row is not None:
+        raise StorageError(
+            f"{path} is no ledger of Acuse's making: {str(row[0])[:60]!r} in it computes what it"
+            " shows",
+            hint="keep the file as evidence; restore the last backup into an empty directory",
+            file=str(path),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """The end of the log as the file has it."""

@@ -270,8 +270,11 @@ def verified_by(
         DataError: a line that claims to be by one of *keys* does not verify.
     """
     found: list[Verifier] = []
+    made: dict[tuple[str, bytes], list[SignatureLine]] = {}
+    for line in lines:
+        made.setdefault((line.name, line.key_id), []).append(line)
     for key in keys:
-        claimed = [line for line in lines if key.made(line)]
+        claimed = made.get((key.name, key.key_id), [])
         if not all(key.holds(text, line) for line in claimed):
             raise refusal(
                 f"the signature by {key.name} does not verify",

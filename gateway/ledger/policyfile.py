@@ -84,18 +84,23 @@ class _Reader:
         self.policy = Policy()
         self.has_quorum = False
         self._taken: set[str] = set()
+        #: Public keys so far, of logs and of witnesses.
+        self._logs: set[bytes] = set()
+        self._witnesses: set[bytes] = set()
 
     def take(self, line: int, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 key = self._key(line, vkey, ED25519, "a log")
-                if any(other.public == key.public for other in self.policy.logs):
+                if key.public in self._logs:
                     raise _refuse(line, "the key of this log stands in an earlier line")
+                self._logs.add(key.public)
                 self.policy.logs.append(key)
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 key = self._key(line, vkey, COSIGNATURE, "a witness")
-                if any(other.public == key.public for other in self.policy.witnesses.values()):
+                if key.public in self._witnesses:
                     raise _refuse(line, "the key of this witness stands in an earlier line")
+                self._witnesses.add(key.public)
                 self._name(line, name)
                 self.policy.witnesses[name] = key
             case ["group", name, needed, *members] if members:

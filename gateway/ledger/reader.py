@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from gateway.errors import StorageError
 from gateway.ledger import canonical
-from gateway.ledger.files import require_version, storage_errors
+from gateway.ledger.files import require_plain, require_version, storage_errors
 from gateway.ledger.rows import segment_id
 from gateway.ledger.schema import HELD
 from gateway.ledger.tiles import stored_tile
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PAGE = 500
+#: No log will have more entries; larger numbers are damage, and no reader of JSON keeps them exact.
+_MAX_SIZE = 1 << 53
 
 
 class Reader:
@@ -52,6 +54,7 @@ class Reader:
             )
             #: The file's schema: one that no daemon opened since an upgrade lacks newer tables.
             self.schema = require_version(self._connection, path)
+            require_plain(self._connection, path)
             self._database = Database(self._connection)
             row = self._connection.execute("SELECT origin FROM log").fetchone()
         if row is None:
@@ -83,7 +86,14 @@ class Reader:
         """How many entries are committed."""
         with storage_errors(self.path):
             row = self._connection.execute("SELECT max(seq) FROM entries").fetchone()
-        return 0 if row[0] is None else int(row[0]) + 1
+        size = 0 if row[0] is None else int(row[0]) + 1
+        if size > _MAX_SIZE:
+            raise StorageError(
+                f"the ledger file {self.path} is damaged: it names an entry {size - 1}",
+                hint="keep the file as evidence and restore the last backup",
+                file=str(self.path),
+            )
+        return size
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """The exact bytes of the entries from *start* up to *stop*, streamed.

@@ -38,6 +38,9 @@ EXIT_CODES = {
 #: Gravest first: what `verify FILE…` ends with, and what wins where several fit.
 GRAVITY = (FORK, INVALID, STALE, AMBIGUOUS, UNANCHORED, NOT_FINAL, VALID_ERASED, VALID)
 
+#: Names in a file may be of any length; the rest of one explains nothing.
+_MAX_REASON_CHARS = 400
+
 #: The steps in order, with what each one says to people when it holds and when it does not.
 STEPS = {
     "parse": ("the file has the form of a proof", "the file does not have the form of a proof"),
@@ -208,6 +211,12 @@ def around(report: Report, document: Findings) -> Report:
     return replace(report, verdict=verdict, reason=reason, seq=seq, checks=checks)
 
 
+def _line(reason: str) -> str:
+    """A reason that a terminal and a JSON reader take, whatever names of a file stand in it."""
+    cut = reason if len(reason) <= _MAX_REASON_CHARS else reason[:_MAX_REASON_CHARS] + "…"
+    return cut.encode("utf-8", "backslashreplace").decode()
+
+
 def _optional_time(instant_ms: int | None) -> str | None:
     return None if instant_ms is None else time_text(instant_ms)
 
@@ -238,7 +247,7 @@ class Findings:
     def fault(self, step: str, message: str, seq: int | None = None) -> None:
         """A step does not hold: the verdict is INVALID or graver."""
         self.steps[step] = False
-        self.faults.setdefault(step, (f"{step}: {message}", seq))
+        self.faults.setdefault(step, (_line(f"{step}: {message}"), seq))
 
     def refused(self, error: DataError, seq: int | None = None, *, step: str = "parse") -> None:
         """A fault found as an error of a pure check, which names its own step (else *step*)."""
@@ -248,7 +257,7 @@ class Findings:
     def lacks(self, step: str, reason: str) -> None:
         """Nothing is wrong, but nothing outside vouches for it: UNANCHORED or graver."""
         self.steps[step] = False
-        self.unanchored.append(reason)
+        self.unanchored.append(_line(reason))
 
     def fork(self, first: str, second: str) -> None:
         """Two signed notes exclude each other; the first pair found is kept."""

@@ -146,15 +146,15 @@ def test_what_has_no_form_is_refused_when_written(value: dict[str, Any]) -> None
 def test_brackets_in_strings_are_no_nesting() -> None:
     value = {"a": "[{" * 100 + '"\\'}
     assert canonical.decode(canonical.encode(value)) == value
-    canonical.check_depth('"' + "[" * 100)  # unterminated: the JSON reader's business
-    canonical.check_depth('["\\"' + "{" * 100 + '\\\\"]' + "]" * 5)
+    canonical.check_form('"' + "[" * 100)  # unterminated: the JSON reader's business
+    canonical.check_form('["\\"' + "{" * 100 + '\\\\"]' + "]" * 5)
 
 
 def test_the_nesting_limit_is_exact() -> None:
     fits = "[" * canonical.MAX_DEPTH + "]" * canonical.MAX_DEPTH
-    canonical.check_depth(fits + fits)
+    canonical.check_form(fits + fits)
     with pytest.raises(DataError, match="nested deeper"):
-        canonical.check_depth(f"[{fits}]")
+        canonical.check_form(f"[{fits}]")
 
 
 def test_integers_up_to_the_limit_are_exact() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -530,39 +529,3 @@ def test_a_bundle_leads_to_a_bounded_number_of_notes() -> None:
     found["complete"] = None
     report = judge(ledger, json.dumps(found).encode())
     assert (report.verdict, steps(report)["checkpoint"]) == ("INVALID", False)
-
-
-HOSTILE = {
-    "deep": '{"format":"acuse-proof/v1","x":' + "[" * 10_000_000,
-    "wide": '{"format":"acuse-proof/v1","x":[' + "[]," * 3_000_000 + "1]}",
-    "quotes": '{"format":"acuse-proof/v1","x":"' + '\\"' * 5_000_000,
-    "strings": '{"format":"acuse-proof/v1","x":[' + '"",' * 3_000_000 + "[[[[1]]]]]}",
-    "entries": '{"format":"acuse-proof/v1","submission_id":"m","log":"l","entries":['
-    + '{"entry":"{}","proof":"c2sp.org/tlog-proof@v1\\nindex 0\\n\\no"},' * 9_000
-    + '{"entry":"{}","proof":""}]}',
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_ten_hostile_megabytes_are_answered_in_seconds(kind: str) -> None:
-    data = HOSTILE[kind].encode()
-    started = time.process_time()
-    try:
-        verdict = verify_bundle(data, now_ms=0).verdict
-    except DataError:
-        verdict = "INVALID"
-    assert verdict == "INVALID"
-    assert time.process_time() - started < 10
-
-
-def test_many_signatures_are_answered_in_seconds() -> None:
-    ledger = ledger_of("delivered")
-    found = json.loads(ledger.bundle("m0"))
-    line = found["complete"].splitlines()[-1]
-    found["since"] = [
-        {"note": ledger.notes[0] + (line + "\n") * 62 + f"\u2014 w{n} AAAAAAAA\n"}
-        for n in range(64)
-    ]
-    started = time.process_time()
-    assert judge(ledger, json.dumps(found).encode()).verdict == "INVALID"
-    assert time.process_time() - started < 10
