@@ -62,7 +62,7 @@ class Trust:
             None if since is None else read_note(since),
             max_age_s,
             _stamp_check(tsa_ca),
-            None if signer_ca is None else read_file(signer_ca, _MAX_PEM_BYTES),
+            _signer_ca(signer_ca),
         )
 
     def given(self) -> dict[str, Any]:
@@ -83,6 +83,16 @@ def _stamp_check(tsa_ca: Path | None) -> StampCheck | None:
     from gateway.evidence.rfc3161 import trusting
 
     return trusting(read_file(tsa_ca, MAX_PEM_BYTES))
+
+
+def _signer_ca(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    from gateway.evidence.cades import certificates
+
+    pem = read_file(path, _MAX_PEM_BYTES)
+    certificates(pem)  # refuses what holds none, whatever kind of proof is asked about
+    return pem
 
 
 def trust_options(function: F) -> F:

@@ -242,9 +242,7 @@ async def test_an_answer_of_another_kind_is_no_answer(
     async with world.running() as daemon:
         await trio.sleep(100)
         (shown,) = (await status(daemon))["sources"]
-        assert shown["last_error"] == (
-            "it answers with text/html, not application/timestamp-reply"
-        )
+        assert shown["last_error"] == ("it answers with text/html, not application/timestamp-reply")
 
 
 # -- lives ---------------------------------------------------------------------------------------

@@ -329,6 +329,10 @@ def _generated(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO entries(seq) VALUES (0)")
 
 
+GENERATED = (
+    "CREATE TABLE entries (seq INTEGER PRIMARY KEY,"
+    " entry BLOB GENERATED ALWAYS AS (zeroblob(900000000)) VIRTUAL)"
+)
 ENTRIES = "CREATE TABLE entries (seq INTEGER PRIMARY KEY, entry BLOB)"
 DATABASES: dict[str, tuple[tuple[str, ...], Callable[[sqlite3.Connection], None]]] = {
     "ledger-endless-view": (
@@ -342,8 +346,7 @@ DATABASES: dict[str, tuple[tuple[str, ...], Callable[[sqlite3.Connection], None]
     "ledger-generated": (
         (
             LOG,
-            "CREATE TABLE entries (seq INTEGER PRIMARY KEY,"
-            " entry BLOB GENERATED ALWAYS AS (zeroblob(900000000)) VIRTUAL)",
+            GENERATED,
             *REST,
         ),
         _generated,
