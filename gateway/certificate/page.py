@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import typst
 
 from gateway.certificate import engine
-from gateway.errors import DataError
-from gateway.ledger.canonical import decode
-from gateway.ledger.entry import time_ms
-from gateway.ledger.proof import parse_bundle
-from gateway.ledger.report import FORK, INVALID
-from gateway.ledger.verify import verify_bundle
+from gateway.certificate.annex import annex, numbered
+from gateway.certificate.facts import read_facts
+from gateway.certificate.glyphs import FAMILIES, cjk_family
+from gateway.certificate.scribe import Scribe
+from gateway.certificate.sheet import first_page, label_text
+from gateway.certificate.words import LANGUAGES, words_of
 
-LANGUAGES = ("es", "en", "pt", "ca")
+if TYPE_CHECKING:
+    from gateway.certificate.facts import Facts
+    from gateway.certificate.words import Words
+
+__all__ = ["LANGUAGES", "render"]
 
 
 def render(bundle: bytes, language: str) -> bytes:
@@ -24,30 +29,44 @@ def render(bundle: bytes, language: str) -> bytes:
 
     Raises:
         NotABundle: *bundle* is none.
-        DataError: it does not hold together, so nothing may be certified from it; or there is no
-            such language.
+        DataError: it contradicts itself, so nothing may be certified from it; it is too large for
+            pages; or there is no such language.
     """
-    if language not in LANGUAGES:
-        raise DataError(
-            f"there are no certificates in {language!r}",
-            hint=f"one of {', '.join(LANGUAGES)}",
-            field="language",
-        )
-    report = verify_bundle(bundle, now_ms=0)
-    if report.verdict in (INVALID, FORK):
-        raise DataError(
-            f"the bundle proves nothing: {report.reason}",
-            hint="`acuse verify` says more; no certificate is made of it",
-            field="bundle",
-        )
-    parsed = parse_bundle(bundle)
-    last = decode(parsed.entries[-1].entry.encode())
-    issuer = parsed.issuer if isinstance(parsed.issuer, dict) else {}
-    data = {
-        "language": language,
-        "title": f"SMS {parsed.submission_id}",
-        "author": str(issuer.get("legal_name") or "?"),
-        "keywords": engine.marks(language),
-        "lines": [json.dumps(report.as_json()), sha256(bundle).hexdigest()],
+    words = words_of(language)
+    facts = read_facts(bundle)
+    try:
+        return _print(facts, words, bundle, hardened=False)
+    except typst.TypstError as error:
+        if "could not be displayed" not in error.message:
+            raise
+        # Some cluster was shaped into what no font has: then every mark goes into a box, and what
+        # the Latin font lacks is shown by its code. Nothing is left out.
+        return _print(facts, words, bundle, hardened=True)
+
+
+def _print(facts: Facts, words: Words, bundle: bytes, *, hardened: bool) -> bytes:
+    scribe = Scribe(facts, words, hardened=hardened)
+    return engine.typeset(page_data(scribe), bundle, facts.evidence_ms // 1000)
+
+
+def page_data(scribe: Scribe) -> dict[str, Any]:
+    """All that the template is told."""
+    facts, words = scribe.facts, scribe.words
+    numbers = numbered(facts)
+    return {
+        "language": words.language,
+        "title": f"{words('document', 'title')} · {facts.submission_id}",
+        "author": scribe.issuer,
+        "about": words("document", "about", id=facts.submission_id),
+        "keywords": engine.marks(words.language),
+        "families": [*FAMILIES, cjk_family(facts.text.text or "")],
+        "running": words("document", "title"),
+        "id": facts.submission_id,
+        "code_label": words("document", "code"),
+        "code": facts.code,
+        "page_words": words("document", "page", page="{page}", pages="{pages}"),
+        "label": scribe.runs(label_text(scribe)),
+        "annex_title": words("document", "annex"),
+        "first": first_page(scribe, numbers),
+        "sections": annex(scribe, numbers),
     }
-    return engine.typeset(data, bundle, time_ms(last["t"]) // 1000)
