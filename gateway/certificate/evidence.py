@@ -43,10 +43,10 @@ def ledger(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     )
     yield {"kind": "sub", "text": scribe.label("note")}
     yield scribe.code(*facts.note.rstrip("\n").split("\n"))
+    yield {"kind": "sub", "text": scribe.label("stamps")}
     if not facts.tokens:
         yield scribe.text("ledger", "no_token")
     for token in facts.tokens:
-        yield {"kind": "sub", "text": scribe.label("tsa")}
         yield _token(scribe, token)
 
 

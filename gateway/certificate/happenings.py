@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.certificate.facts import SHOWN
 from gateway.certificate.moments import MOST_ZONES, claimed, exact, there
-from gateway.certificate.outcome import clock_disagrees, reports
+from gateway.certificate.outcome import authorities_at, clock_disagrees, reports
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -52,11 +52,8 @@ def _rows(scribe: Scribe, zones: list[str]) -> Iterator[tuple[str, str, dict[str
         return words("time", key, **values), exact(instant_ms), local, source
 
     def stamped(label: str, instant_ms: int) -> Any:
-        names = [
-            token.tsa for token in facts.tokens if token.stamp and token.stamp.at_ms == instant_ms
-        ]
         local = {name: there(instant_ms, name) for name in zones}
-        source = words("time", "stamp", tsa=", ".join(dict.fromkeys(names)))
+        source = words("time", "stamp", tsa=", ".join(authorities_at(facts, instant_ms)))
         return scribe.label(label), exact(instant_ms), local, source
 
     if facts.not_before_ms is not None:

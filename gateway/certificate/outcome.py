@@ -83,6 +83,12 @@ def stamped_by(facts: Facts) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def authorities_at(facts: Facts, at_ms: int) -> list[str]:
+    """Whose tokens state that time."""
+    names = [token.tsa for token in facts.tokens if token.stamp and token.stamp.at_ms == at_ms]
+    return list(dict.fromkeys(names))
+
+
 def withheld(facts: Facts) -> list[str]:
     """What this copy keeps back: `to`, `from`, `text`, `pdus`."""
     named = (("to", facts.recipient), ("from", facts.shown_sender), ("text", facts.text))

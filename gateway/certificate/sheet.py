@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import segno
 
 from gateway.certificate.moments import exact
-from gateway.certificate.outcome import notes, outcome_of, stamped_by, withheld
+from gateway.certificate.outcome import (
+    authorities_at,
+    notes,
+    outcome_of,
+    stamped_by,
+    withheld,
+)
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -19,10 +25,18 @@ if TYPE_CHECKING:
 #: A longer text, or one of more lines, begins on the first page and stands whole in the annex.
 FIRST_PAGE_CHARACTERS = 700
 FIRST_PAGE_LINES = 10
+#: Set larger.
+_SHORT_CHARACTERS = 320
 _EXCERPT_CHARACTERS = 480
 _EXCERPT_LINES = 7
+#: Characters, and as many for each row, that fit the page in full size.
+_TIGHT = 1150
 #: Rows of the first page's timeline; the annex has them all.
-_TIMELINE_ROWS = 8
+_TIMELINE_ROWS = 9
+_ROWS_KEPT_FIRST = 2
+_ROWS_KEPT_LAST = 5
+#: Events that decide nothing: they give way first.
+_MINOR = frozenset({event.ATTEMPT, event.CARRIER_REPORT, event.DUPLICATE, event.RELEASED})
 #: Any of the eight can be read; to try them all takes longer than all the rest of a page.
 _QR_MASK = 2
 VERIFY = "acuse verify CERTIFICATE.pdf --policy POLICY --tsa-ca TSA.pem --signer-ca SIGNER.pem"
@@ -43,6 +57,7 @@ def first_page(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:
             time=scribe.calendar.time(facts.evidence_ms, "UTC"),
         ),
         "tone": outcome.tone,
+        "tight": _is_tight(scribe),
         "head": words(f"outcome.{outcome.key}", "head"),
         "by": scribe.sentence(
             f"outcome.{outcome.key}",
@@ -57,6 +72,15 @@ def first_page(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:
         "timeline": _timeline(scribe, numbers),
         "check": _check(scribe, numbers),
     }
+
+
+def _is_tight(scribe: Scribe) -> bool:
+    """Whether there is so much to say that all of it must be set smaller to fit the page."""
+    facts = scribe.facts
+    parties = 3 * len(scribe.issuer) + 2 * len(scribe.sender) + len(facts.sender.get("address", ""))
+    text = facts.text.text or ""
+    rows = len(facts.events) + 2 * len(notes(facts)) + text.count("\n")
+    return parties + min(len(text), FIRST_PAGE_CHARACTERS) + 60 * rows > _TIGHT
 
 
 # --- the answer ---------------------------------------------------------------------------------
@@ -187,6 +211,7 @@ def _message(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {"label": scribe.label("message"), "caption": encoding_text(scribe)}
     if text is None:
         return {**made, "why": scribe.status(scribe.facts.text)}
+    made["short"] = len(text) <= _SHORT_CHARACTERS
     if whole_on_first_page(text):
         return {**made, "lines": scribe.lines(text)}
     opening = "\n".join(text[:_EXCERPT_CHARACTERS].split("\n")[:_EXCERPT_LINES])
@@ -239,37 +264,57 @@ def said_by(scribe: Scribe, one: Event) -> str:
 
 
 def _timeline(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:
-    rows: list[list[Any]] = []
-    zone = scribe.calendar.zone
+    facts, zone = scribe.facts, scribe.calendar.zone
 
     def kind(one: Event) -> tuple[str, str]:
         return happened(scribe, one), said_by(scribe, one)
 
-    for (what, who), group in groupby(scribe.facts.events, key=kind):
-        several = list(group)
-        first, last = several[0], several[-1]
-        if len(several) > 1:
-            what = scribe.words("event", "several", count=len(several), what=what)
-        here = exact(first.at_ms, zone)[:19]
-        then = exact(last.at_ms, zone)[:19]
-        if then != here:
-            here += f" – {then[11:] if then[:10] == here[:10] else then}"
-        rows.append([here, scribe.runs(what), scribe.runs(who)])
-    more = ""
-    if len(rows) > _TIMELINE_ROWS:
-        left = len(rows) - _TIMELINE_ROWS
-        # The beginning and the end are what a reader asks for.
-        half = _TIMELINE_ROWS // 2
-        rows = [*rows[:half], [], *rows[-half:]]
-        more = scribe.words("note", "more", count=left, section=numbers["events"])
+    groups = [(*about, list(several)) for about, several in groupby(facts.events, key=kind)]
+    kept = _kept([several[0].code for _, _, several in groups])
+    rows = [
+        [_span(several, zone), scribe.runs(_counted(scribe, what, several)), scribe.runs(who)]
+        for at, (what, who, several) in enumerate(groups)
+        if at in kept
+    ]
+    stamps = ((facts.not_before_ms, "stamped_before", 0), (facts.not_after_ms, "stamped", len(rows)))
+    for at_ms, key, place in reversed(stamps):
+        if at_ms is not None:
+            who = ", ".join(authorities_at(facts, at_ms))
+            what = scribe.words("event", key)
+            rows.insert(place, [exact(at_ms, zone)[:19], what, scribe.runs(who)])
+    left = len(groups) - len(kept)
     return {
         "label": scribe.label("timeline"),
         "zone": zone,
-        "what": scribe.label("what"),
-        "who": scribe.label("who"),
         "rows": rows,
-        "more": more,
+        "more": scribe.words("note", "more", count=left, section=numbers["events"]) if left else "",
     }
+
+
+def _kept(codes: list[str]) -> set[int]:
+    """Which rows stand on the first page: what decided or contradicted before what did not."""
+    kept = list(range(len(codes)))
+    for droppable in (
+        [at for at in kept if codes[at] in _MINOR],
+        [at for at in kept if codes[at] not in _MINOR][_ROWS_KEPT_FIRST:-_ROWS_KEPT_LAST],
+    ):
+        while len(kept) > _TIMELINE_ROWS and droppable:
+            kept.remove(droppable.pop(len(droppable) // 2))
+    return set(kept)
+
+
+def _span(several: list[Event], zone: str) -> str:
+    """When events of one kind that follow each other happened."""
+    here, then = exact(several[0].at_ms, zone)[:19], exact(several[-1].at_ms, zone)[:19]
+    if then == here:
+        return here
+    return f"{here} – {then[11:] if then[:10] == here[:10] else then}"
+
+
+def _counted(scribe: Scribe, what: str, several: list[Event]) -> str:
+    if len(several) == 1:
+        return what
+    return scribe.words("event", "several", count=len(several), what=what)
 
 
 # --- the foot -----------------------------------------------------------------------------------
