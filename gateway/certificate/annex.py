@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from gateway import __version__
 from gateway.certificate.engine import template
@@ -14,6 +15,7 @@ from gateway.certificate.happenings import receipts, times
 from gateway.certificate.moments import exact
 from gateway.certificate.oddities import code_of, name_of, oddities
 from gateway.certificate.outcome import odd_texts, reports
+from gateway.certificate.scribe import DASH, listed
 from gateway.certificate.sheet import (
     VERIFY,
     encoding_text,
@@ -21,7 +23,6 @@ from gateway.certificate.sheet import (
     reason_text,
     whole_on_first_page,
 )
-from gateway.certificate.scribe import listed
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _POINTS_PER_LINE = 16
 _HASH = re.compile(r"[0-9a-f]{40,}")
 _SHORT_HASH = 16
+_DOTTED_CIRCLE = "\u25cc"
 
 
 def sections_of(facts: Facts) -> list[str]:
@@ -55,9 +57,7 @@ def sections_of(facts: Facts) -> list[str]:
 def numbered(facts: Facts) -> dict[str, str]:
     """Section -> its number; what is not there has a dash."""
     there = sections_of(facts)
-    return {
-        name: str(there.index(name) + 1) if name in there else "–" for name in _WRITERS
-    }
+    return {name: str(there.index(name) + 1) if name in there else DASH for name in _WRITERS}
 
 
 def annex(scribe: Scribe, numbers: dict[str, str]) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _by_segment(item: tuple[str, Content]) -> tuple[int, bool]:
 
 def _pdu(scribe: Scribe, content: Content) -> list[object]:
     if content.status != SHOWN:
-        return ["–", {"why": scribe.status(content)}]
+        return [DASH, {"why": scribe.status(content)}]
     return [str(len(content.value)), scribe.mono(sha256(content.value).hexdigest())]
 
 
@@ -173,7 +173,7 @@ def _operator(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
 
 
 def _stamp(instant_ms: int | None) -> str:
-    return "–" if instant_ms is None else exact(instant_ms)
+    return DASH if instant_ms is None else exact(instant_ms)
 
 
 # --- every event --------------------------------------------------------------------------------
@@ -201,10 +201,11 @@ def _details(scribe: Scribe, one: Event) -> list[Any]:
     )
     labels = {"stat": "state", "err": "error", "as": "said", "why": "because"}
     numbers = {"segment": "segment", "part": "segment", "count": "count", "of": "of"}
-    found: list[tuple[str, str]] = []
-    for key in (*texts, "err", "as", "why"):
-        if one.text(key):
-            found.append((scribe.label(labels.get(key, key)), one.text(key)))
+    found = [
+        (scribe.label(labels.get(key, key)), one.text(key))
+        for key in (*texts, "err", "as", "why")
+        if one.text(key)
+    ]
     for key, label in numbers.items():
         number = one.number(key)
         if number is not None:
@@ -296,7 +297,7 @@ def _points(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
             continue
         rows = [
             [
-                [{"glyph": scribe.runs(odd.char)}],
+                [{"glyph": scribe.runs(_carried(odd.char))}],
                 scribe.mono(odd.code),
                 scribe.runs(name_of(odd.char) or words("points", "unnamed")),
                 words("kind", odd.kind),
@@ -311,13 +312,18 @@ def _points(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
         yield {"kind": "code", "lines": list(_all_points(text))}
 
 
+def _carried(char: str) -> str:
+    """A mark needs something to stand on."""
+    return _DOTTED_CIRCLE + char if category(char)[0] == "M" else char
+
+
 def _places(places: tuple[int, ...]) -> str:
     """Places from 1, neighbours as a range."""
     made: list[str] = []
     start = before = places[0]
     for place in (*places[1:], -1):
         if place != before + 1:
-            made.append(str(start + 1) if start == before else f"{start + 1}–{before + 1}")
+            made.append(str(start + 1) if start == before else f"{start + 1}{DASH}{before + 1}")
             start = place
         before = place
     return ", ".join(made)

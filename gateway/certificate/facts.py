@@ -255,9 +255,8 @@ def _facts(bundle: Bundle, data: bytes, low_ms: int | None, high_ms: int | None)
     course, bodies = Course(), [decode(item.entry.encode()) for item in bundle.entries]
     for item, body in zip(bundle.entries, bodies, strict=True):
         list(course.take(body["seq"], leaf_hash(item.entry.encode()).hex(), body))
-    events = tuple(
-        _event(item, body, bundle, course) for item, body in zip(bundle.entries, bodies, strict=True)
-    )
+    pairs = zip(bundle.entries, bodies, strict=True)
+    events = tuple(_event(item, body, bundle, course) for item, body in pairs)
     note = parse_proof(bundle.entries[0].proof).note
     tokens = tuple(map(read_timestamp, bundle.timestamps))
     subject = events[0].contents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.certificate.facts import SHOWN
 from gateway.certificate.moments import MOST_ZONES, claimed, exact, there
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gateway.certificate.facts import Event
     from gateway.certificate.scribe import Block, Scribe
 
+#: What, in UTC, in each place, on whose word.
+_Row: TypeAlias = tuple[str, str, dict[str, str], str]
 #: Text inside an operator's PDU: printable ASCII long enough to be no accident.
 _READABLE = re.compile(rb"[\x20-\x7e]{12,}")
 #: SMPP appendix B; the octet before it is a length and may look like a letter.
@@ -25,7 +27,7 @@ _MINUTE_MS = 60_000
 
 def times(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     """Every time that matters, in UTC and in the recipient's place, and on whose word."""
-    words, zones = scribe.words, scribe.zones[:MOST_ZONES]
+    zones = scribe.zones[:MOST_ZONES]
     rows = [
         [scribe.runs(what), shown, *([shown_in[name] for name in zones]), scribe.runs(source)]
         for what, shown, shown_in, source in _rows(scribe, zones)
@@ -43,15 +45,15 @@ def times(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     yield scribe.text("time", "explained", section=numbers["check"])
 
 
-def _rows(scribe: Scribe, zones: list[str]) -> Iterator[tuple[str, str, dict[str, str], str]]:
+def _rows(scribe: Scribe, zones: list[str]) -> Iterator[_Row]:
     facts, words = scribe.facts, scribe.words
     clock = words("time", "clock", issuer=scribe.issuer)
 
-    def row(key: str, instant_ms: int, source: str, **values: str) -> Any:
+    def row(key: str, instant_ms: int, source: str, **values: str) -> _Row:
         local = {name: there(instant_ms, name) for name in zones}
         return words("time", key, **values), exact(instant_ms), local, source
 
-    def stamped(label: str, instant_ms: int) -> Any:
+    def stamped(label: str, instant_ms: int) -> _Row:
         local = {name: there(instant_ms, name) for name in zones}
         source = words("time", "stamp", tsa=", ".join(authorities_at(facts, instant_ms)))
         return scribe.label(label), exact(instant_ms), local, source
@@ -103,9 +105,7 @@ def receipts(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     ):
         if one.code == event.DUPLICATE:
             yield {"kind": "sub", "text": f"{scribe.words('event', one.code)} · {one.seq}"}
-            yield scribe.fields(
-                ("of", str(one.number("of") or 0)), ("received", exact(one.at_ms))
-            )
+            yield scribe.fields(("of", str(one.number("of") or 0)), ("received", exact(one.at_ms)))
         else:
             yield from _receipt(scribe, one)
 

@@ -36,7 +36,10 @@ _ALPHABETS = frozenset(
     {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "CHEROKEE", "COPTIC", "LISU", "DESERET"}
 )
 #: Look like what stands beside them, and have no decomposition that would say so.
-_ALIKE = frozenset("ıȷɑɡɩƖǀǃ∕⁄∖⧵∶꞉‐‑‒−⁻ʼˈ՚׳‚ʹ․⸱ꓸ")
+_ALIKE = frozenset(
+    "\u0131\u0237\u0251\u0261\u0269\u0196\u01c0\u01c3\u2215\u2044\u2216\u29f5\u2236"
+    "\ua789\u2010\u2011\u2012\u2212\u207b\u02bc\u02c8\u055a\u05f3\u201a\u02b9\u2024\u2e31\ua4f8"
+)
 _LATIN_1_END = "\u00ff"
 #: Digits of other scripts: BENGALI DIGIT FOUR looks like 8.
 _DIGIT = "Nd"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: One block of the technical annex; `kind` names the template's function.
 Block: TypeAlias = dict[str, Any]
+DASH = "\u2013"
 _HEX_PER_LINE = 16
 #: Values of sentences that stand out.
 _NAMES = frozenset({"issuer", "sender", "operator"})

@@ -15,6 +15,7 @@ from gateway.certificate.outcome import (
     stamped_by,
     withheld,
 )
+from gateway.certificate.scribe import DASH
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 #: A longer text, or one of more lines, begins on the first page and stands whole in the annex.
 FIRST_PAGE_CHARACTERS = 700
-FIRST_PAGE_LINES = 10
+FIRST_PAGE_LINES = 8
 #: Set larger.
 _SHORT_CHARACTERS = 320
 _EXCERPT_CHARACTERS = 480
@@ -123,9 +124,7 @@ def _answer(scribe: Scribe, outcome: Outcome, numbers: dict[str, str]) -> list[l
         told += scribe.sentence("lead", "accepted_partly", {"operator": operator, **counts})
     if told:
         told.append(" ")
-    told += scribe.sentence(
-        f"outcome.{outcome.key}", "text", _values(scribe, outcome, numbers)
-    )
+    told += scribe.sentence(f"outcome.{outcome.key}", "text", _values(scribe, outcome, numbers))
     return [*paragraphs, told]
 
 
@@ -276,8 +275,11 @@ def _timeline(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:
         for at, (what, who, several) in enumerate(groups)
         if at in kept
     ]
-    stamps = ((facts.not_before_ms, "stamped_before", 0), (facts.not_after_ms, "stamped", len(rows)))
-    for at_ms, key, place in reversed(stamps):
+    stamps = (
+        (facts.not_after_ms, "stamped", len(rows)),
+        (facts.not_before_ms, "stamped_before", 0),
+    )
+    for at_ms, key, place in stamps:
         if at_ms is not None:
             who = ", ".join(authorities_at(facts, at_ms))
             what = scribe.words("event", key)
@@ -308,7 +310,7 @@ def _span(several: list[Event], zone: str) -> str:
     here, then = exact(several[0].at_ms, zone)[:19], exact(several[-1].at_ms, zone)[:19]
     if then == here:
         return here
-    return f"{here} – {then[11:] if then[:10] == here[:10] else then}"
+    return f"{here} {DASH} {then[11:] if then[:10] == here[:10] else then}"
 
 
 def _counted(scribe: Scribe, what: str, several: list[Event]) -> str:
@@ -346,7 +348,8 @@ def qr_svg(payload: str) -> str:
     """A QR code as one SVG path, a unit a module, the quiet zone included."""
     quiet = 2
     path = []
-    rows = [[bool(cell) for cell in row] for row in segno.make_qr(payload, error="m", mask=_QR_MASK).matrix]
+    matrix = segno.make_qr(payload, error="m", mask=_QR_MASK).matrix
+    rows = [[bool(cell) for cell in row] for row in matrix]
     for y, row in enumerate(rows):
         x = 0
         for dark, cells in groupby(row):

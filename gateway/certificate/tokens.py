@@ -50,7 +50,9 @@ def read_token(der: bytes, note_text: str) -> TokenFacts:
             return nothing
         imprint = info["message_imprint"]
         hashed = _HASHES.get(imprint["hash_algorithm"]["algorithm"].native)
-        if hashed is None or imprint["hashed_message"].native != hashed(note_text.encode()).digest():
+        if hashed is None:
+            return nothing
+        if imprint["hashed_message"].native != hashed(note_text.encode()).digest():
             return nothing
         made = info["gen_time"].native
         assert isinstance(made, datetime)
@@ -69,7 +71,8 @@ def read_token(der: bytes, note_text: str) -> TokenFacts:
 
 def _accuracy_ms(accuracy: object) -> int:
     given = accuracy if isinstance(accuracy, dict) else {}
-    parts = [(given.get("seconds"), 1000.0), (given.get("millis"), 1.0), (given.get("micros"), 0.001)]
+    units = {"seconds": 1000.0, "millis": 1.0, "micros": 0.001}
+    parts = [(given.get(name), unit) for name, unit in units.items()]
     return round(sum(value * unit for value, unit in parts if isinstance(value, int)))
 
 

@@ -1,21 +1,32 @@
 """Text as the template sets it: runs that the fonts can show, and boxes for what they cannot.
 
 A run is plain text, `{"e": text}` (emoji, in their own font), `{"m": "U+202E"}` (the code of a
-character that would be invisible, turn the line or have no glyph) or `{"b": 1}` (a place where a
-long word may break). Text of plain runs alone is a plain string.
+character that would be invisible, turn the line or have no glyph), `{"o": runs}` (underlined: it
+looks like something else) or `{"b": 1}` (a place where a long word may break). Text of plain runs
+alone is a plain string.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
-from typing import TypeAlias
+from functools import cache, partial
+from typing import Any, TypeAlias
 
 from gateway.certificate.glyphs import EMOJI, characters, cjk_family, family_of, simple
-from gateway.certificate.oddities import JOINERS, clusters, code_of, hidden, is_selector, solid
+from gateway.certificate.oddities import (
+    ALPHABET,
+    FORM,
+    JOINERS,
+    clusters,
+    code_of,
+    hidden,
+    is_selector,
+    oddities,
+    solid,
+)
 
-Run: TypeAlias = str | dict[str, str | int]
+Run: TypeAlias = str | dict[str, Any]
 Runs: TypeAlias = str | list[Run]
 
 #: Longer words get places to break at.
@@ -122,10 +133,35 @@ def _shapes(char: str, cluster: str) -> bool:
 
 def lines(text: str, *, hardened: bool = False) -> list[dict[str, object]]:
     """The lines of a message: `{"runs": …, "rtl": true where the line runs from the right}`."""
-    return [
-        {"runs": runs(line, hardened=hardened), "rtl": _from_the_right(line)}
-        for line in text.split("\n")
-    ]
+    doubtful = {
+        place
+        for odd in oddities(text)
+        if odd.kind in (ALPHABET, FORM) and unicodedata.category(odd.char)[0] != "M"
+        for place in odd.places
+    }
+    made: list[dict[str, object]] = []
+    start = 0
+    for line in text.split("\n"):
+        marked = [at - start for at in sorted(doubtful) if start <= at < start + len(line)]
+        write = partial(_marked, marked=marked) if marked else runs
+        shown = write(line, hardened=hardened)
+        made.append({"runs": shown, "rtl": _from_the_right(line)})
+        start += len(line) + 1
+    return made
+
+
+def _marked(line: str, *, marked: list[int], hardened: bool) -> Runs:
+    """The runs of a line, with look-alikes as `{"o": runs}`."""
+    made: list[Any] = []
+    start = 0
+    for at in marked:
+        end = at + len(next(clusters(line[at:])))
+        before = runs(line[start:at], hardened=hardened)
+        made += before if isinstance(before, list) else [before]
+        made.append({"o": runs(line[at:end], hardened=hardened)})
+        start = max(start, end)
+    rest = runs(line[start:], hardened=hardened)
+    return [each for each in [*made, *(rest if isinstance(rest, list) else [rest])] if each]
 
 
 def _from_the_right(line: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -9,9 +10,10 @@ from asn1crypto import algos, cms, core, tsp
 
 from gateway.certificate.facts import Facts, read_facts
 from gateway.evidence.bundle import Token
+from gateway.ledger.canonical import decode
 from gateway.ledger.entry import object_hash, time_text
 from gateway.ledger.note import open_note
-from tests.support.ledgers import ISSUER, SENDER, MemoryLedger, Witness
+from tests.support.ledgers import ISSUER, OPERATORS, SENDER, MemoryLedger, Witness
 
 TSA = "Autoridad de Sellado de Prueba"
 ISSUER_WITH_POLICY = {**ISSUER, "policy_uri": "https://mensajes.example/politica"}
@@ -30,12 +32,16 @@ LONG = "\n".join(
 TEXTS = {
     "plain": PLAIN,
     "long": LONG,
-    "arabic": "شركة ACME: فاتورتك رقم 118 مستحقة في 30 نوفمبر.\nيرجى الدفع عبر https://acme.example/b",
-    "cjk": "【ACME】您的账单118号将于11月30日到期。\nご請求書は11月30日が期限です。\n청구서 납부 기한은 11월 30일입니다.",
-    "emoji": "ACME 👩‍👩‍👧‍👦 👍🏽 🇪🇸🇫🇷 1️⃣ ❤️ ☎️ factura lista 😀",
-    "invisible": "ACME\u200b: pague\u00a0en \u202emoc.live\u202c hoy\u200d mismo\ufeff.\tGracias\r\nFin",
-    "lookalike": "Visite pаypаl.example y аcme.example; ref. １２３ ﬁn e\u0301l\u2215o",
-    "unshown": "Sin imagen: \U00012000 \ue000 a\u064e \U0001d41a ᚠ fin",
+    "arabic": "شركة ACME: فاتورتك رقم 118 مستحقة في 30 نوفمبر.\nيرجى الدفع عبر https://acme.example",
+    "cjk": "【ACME】您的账单118号将于11月30日到期。\nご請求は30日。\n청구서 납부 기한입니다.",
+    "emoji": "ACME \U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+    " \U0001f44d\U0001f3fd \U0001f1ea\U0001f1f8\U0001f1eb\U0001f1f7 1\ufe0f\u20e3 \u2764\ufe0f"
+    " \u260e\ufe0f lista \U0001f600",
+    "invisible": "ACME\u200b: pague\u00a0en \u202emoc.live\u202c hoy\u200d mismo\ufeff."
+    "\tGracias\r\nFin",
+    "lookalike": "Visite p\u0430yp\u0430l.example y \u0430cme.example; ref. \uff11\uff12\uff13"
+    " \ufb01n e\u0301l\u2215o",
+    "unshown": "Sin imagen: \U00012000 \ue000 a\u064e \U0001d41a \u16a0 fin",
     "markup": '#eval("1") $x$ *b* _i_ <l> @r `raw` // c /* d */ \\ #include "x" = H',
 }
 
@@ -71,8 +77,6 @@ def token_over(note: str, *, at_ms: int, tsa: str = TSA) -> Token:
 
 
 def _generalized(at_ms: int) -> Any:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at_ms // 1000, UTC)
 
 
@@ -137,7 +141,8 @@ class Story:
     ) -> Story:
         """A receipt some seconds later."""
         self.ledger.now_ms += 7_300
-        text = f"id:4A{part:02d} sub:001 dlvrd:001 submit date:2611211800 done date:2611211800 stat:{stat} err:000 text:"
+        dates = "submit date:2611211800 done date:2611211800"
+        text = f"id:4A{part:02d} sub:001 dlvrd:001 {dates} stat:{stat} err:000 text:"
         pdu = bytes(16) + b"\0\x01\x0134600111222\0\x05\0ACME\0\x04" + bytes(8) + text.encode()
         self.ledger.append(
             code,
@@ -190,8 +195,6 @@ class Story:
 
 
 def _profile(operator: str) -> object:
-    from tests.support.ledgers import OPERATORS
-
     return OPERATORS[operator]
 
 
@@ -251,8 +254,11 @@ def _contradicted() -> Story:
 
 def _unknown() -> Story:
     story = Story().event(
-        "x.OutcomeUnknown", {"submit": b"a whole submit_sm"}, operator="movistar", bind="trx1"
-        , segment=1
+        "x.OutcomeUnknown",
+        {"submit": b"a whole submit_sm"},
+        operator="movistar",
+        bind="trx1",
+        segment=1,
     )
     deadline = time_text(story.ledger.now_ms + 259_200_000)
     story.ledger.now_ms += 259_200_000
@@ -260,11 +266,9 @@ def _unknown() -> Story:
 
 
 def _resolved() -> Story:
-    story = Story().event(
-        "x.OutcomeUnknown", operator="movistar", bind="trx1", segment=1
-    )
+    story = Story().event("x.OutcomeUnknown", operator="movistar", bind="trx1", segment=1)
     said = {"by": "uid 1000", "as": "not-sent", "why": "el operador lo confirma por teléfono"}
-    return story.event("x.Resolved", **said).seal("undelivered")
+    return story.event("x.Resolved", None, **said).seal("undelivered")
 
 
 def _rejected() -> Story:
@@ -319,8 +323,6 @@ def _anchored() -> Story:
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
-    from gateway.ledger.canonical import decode
-
     return decode(raw)
 
 
@@ -364,7 +366,7 @@ def stories() -> dict[str, bytes]:
         .seal("unconfirmed")
         .bundle(),
         "cancelled": Story().event("x.Cancelled", by="uid 1000").seal("cancelled").bundle(),
-        "expired-here": Story().event("x.Expired", **expired).seal("expired").bundle(),
+        "expired-here": Story().event("x.Expired", None, **expired).seal("expired").bundle(),
         "held": Story(decision=waiting).bundle(),
         "queued": Story().bundle(),
         "accepted": Story().relay().bundle(),
