@@ -63,6 +63,5 @@ def _token(scribe: Scribe, token: TokenFacts) -> Block:
         ("stamped", stamped),
         ("signer", scribe.runs(token.subject)),
         ("policy_uri", scribe.mono(token.policy) if token.policy else ""),
-        ("serial", scribe.mono(token.serial) if token.serial else ""),
         ("token", scribe.mono(token.sha256)),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from gateway.certificate.tokens import TokenFacts, read_timestamp, read_token
+from gateway.certificate.tokens import TokenFacts, read_timestamp, stated
 from gateway.errors import DataError
 from gateway.ledger import entry as event
 from gateway.ledger.canonical import decode
@@ -25,8 +25,6 @@ from gateway.ledger.verify import verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from gateway.ledger.stamps import Stamp
 
 SHOWN = "shown"
 #: The issuer of this copy keeps it back; the proof holds all the same.
@@ -237,7 +235,7 @@ def read_facts(data: bytes) -> Facts:
             " the bundle itself is proof enough",
             field="bundle",
         )
-    report = verify_bundle(data, now_ms=0, stamp_check=_stated)
+    report = verify_bundle(data, now_ms=0, stamp_check=stated)
     if report.verdict in (INVALID, FORK):
         raise DataError(
             f"the bundle contradicts itself: {report.reason}",
@@ -245,10 +243,6 @@ def read_facts(data: bytes) -> Facts:
             field="bundle",
         )
     return _facts(bundle, data, report.not_before_ms, report.not_after_ms)
-
-
-def _stated(der: bytes, note_text: str) -> Stamp | None:
-    return read_token(der, note_text).stamp
 
 
 def _facts(bundle: Bundle, data: bytes, low_ms: int | None, high_ms: int | None) -> Facts:

@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from asn1crypto import algos, cms, core, tsp
-
 from gateway.certificate.facts import Facts, read_facts
 from gateway.evidence.bundle import Token
-from gateway.ledger.canonical import decode
 from gateway.ledger.entry import object_hash, time_text
 from gateway.ledger.note import open_note
 from tests.support.ledgers import ISSUER, OPERATORS, SENDER, MemoryLedger, Witness
+from tests.support.stamps import authority
 
 TSA = "Autoridad de Sellado de Prueba"
 ISSUER_WITH_POLICY = {**ISSUER, "policy_uri": "https://mensajes.example/politica"}
@@ -47,37 +45,10 @@ TEXTS = {
 
 
 def token_over(note: str, *, at_ms: int, tsa: str = TSA) -> Token:
-    """An unsigned token over the note: enough to be read, never to be trusted."""
+    """A token over the note by an authority that is worthless in law."""
     text = open_note(note)[0]
-    info = tsp.TSTInfo(
-        {
-            "version": "v1",
-            "policy": "1.3.6.1.4.1.99999.1",
-            "message_imprint": tsp.MessageImprint(
-                {
-                    "hash_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
-                    "hashed_message": sha256(text.encode()).digest(),
-                }
-            ),
-            "serial_number": 0xC0FFEE,
-            "gen_time": core.GeneralizedTime(_generalized(at_ms)),
-            "accuracy": tsp.Accuracy({"seconds": 1}),
-        }
-    )
-    signed = cms.SignedData(
-        {
-            "version": "v3",
-            "digest_algorithms": [],
-            "encap_content_info": {"content_type": "tst_info", "content": info},
-            "signer_infos": [],
-        }
-    )
-    der = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
-    return Token(tsa, text, der)
-
-
-def _generalized(at_ms: int) -> Any:
-    return datetime.fromtimestamp(at_ms // 1000, UTC)
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return Token(tsa, text, authority(tsa).token(sha256(text.encode()).digest(), None, at))
 
 
 class Story:
@@ -97,6 +68,7 @@ class Story:
         decision: dict[str, Any] | None = None,
         local: list[dict[str, str]] | None = None,
         category: str = "legal_notice",
+        anchored: bool = False,
     ) -> None:
         self.ledger = MemoryLedger()
         self.mid = "01a1fd8c-6900-77e8-b4c1-391fcec73f0e"
@@ -106,6 +78,8 @@ class Story:
         self.tokens: list[Token] = []
         self.anchors: list[tuple[int, bytes]] = []
         self.witnesses: list[Witness] = []
+        if anchored:
+            self._anchor()
         accepted = {"segments": parts, "encoding": encoding} if code == "A.1" else {}
         self.ledger.append(
             code,
@@ -124,6 +98,17 @@ class Story:
             issuer=object_hash(self.issuer),
             sender=object_hash(self.sender),
         )
+
+    def _anchor(self) -> None:
+        """A token, and the log's word that it has it; then two witnesses come in."""
+        ledger = self.ledger
+        early = token_over(ledger.checkpoint(), at_ms=ledger.now_ms + 1_000)
+        ledger.now_ms += 2_000
+        tokens = [sha256(early.der).hexdigest()]
+        root = ledger.tree.root().hex()
+        seq = ledger.append("x.Anchor", size=1, root=root, tokens=tokens, witnesses=[])
+        self.tokens, self.anchors = [early], [(seq, ledger.raw[seq])]
+        self.witnesses = [Witness("witness.notaria.example"), Witness("witness.colegio.example")]
 
     def event(self, code: str, content: dict[str, bytes] | None = None, **fields: Any) -> Story:
         """Any entry of the submission."""
@@ -285,47 +270,6 @@ def _rejected() -> Story:
     ).seal("rejected")
 
 
-def _anchored() -> Story:
-    """With a token before the submission, one after it, and two witnesses."""
-    story = delivered()
-    # The submission's own entries must come after an anchor: tell it again, later.
-    ledger = MemoryLedger()
-    note = ledger.checkpoint()
-    early = token_over(note, at_ms=ledger.now_ms + 1_000)
-    ledger.now_ms += 2_000
-    seq = ledger.append(
-        "x.Anchor",
-        size=1,
-        root=ledger.tree.root().hex(),
-        tokens=[sha256(early.der).hexdigest()],
-        witnesses=[],
-    )
-    later = Story.__new__(Story)
-    later.__dict__.update(story.__dict__)
-    later.ledger = ledger
-    later.tokens, later.anchors = [early], [(seq, ledger.raw[seq])]
-    later.witnesses = [Witness("witness.notaria.example"), Witness("witness.colegio.example")]
-    for one in range(1, story.ledger.size):
-        body = dict(_decoded(story.ledger.raw[one]))
-        content = story.ledger.contents.get(one)
-        fields = {
-            key: value
-            for key, value in body.items()
-            if key not in {*("v", "log", "seq", "prev", "t", "ev", "mid", "mprev", "commit")}
-        }
-        if body["ev"] == "S.1":
-            ledger.seal(later.mid, fields["state"])
-        else:
-            if "rx" in fields:
-                fields["rx"] = time_text(ledger.now_ms)
-            ledger.append(body["ev"], mid=later.mid, content=content, **fields)
-    return later.stamp()
-
-
-def _decoded(raw: bytes) -> dict[str, Any]:
-    return decode(raw)
-
-
 def stories() -> dict[str, bytes]:
     """A bundle of every kind, by name."""
     erased = delivered()
@@ -335,7 +279,7 @@ def stories() -> dict[str, bytes]:
     made = {
         **{f"text-{name}": delivered(text).bundle() for name, text in TEXTS.items()},
         "long": delivered(LONG, parts=10).stamp().bundle(),
-        "anchored": _anchored().bundle(),
+        "anchored": delivered(anchored=True).stamp().bundle(),
         "no-zone": delivered(local=[]).bundle(),
         "names": _long_names().stamp().bundle(),
         "refused": _refused().stamp().bundle(),
