@@ -40,6 +40,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "gateway.policy": (*FOUNDATION, "gateway.policy"),
     "gateway.ledger": (*FOUNDATION, "gateway.ledger"),
     "gateway.evidence": (*FOUNDATION, "gateway.settings", "gateway.evidence", "gateway.ledger"),
+    "gateway.certificate": (
+        *FOUNDATION,
+        "gateway.settings",
+        "gateway.certificate",
+        "gateway.ledger",
+        "gateway.evidence",
+    ),
     "gateway.sim": (*FOUNDATION, "gateway.smpp", "gateway.sim"),
     "gateway.daemon": (
         *FOUNDATION,
@@ -48,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.policy",
         "gateway.ledger",
         "gateway.evidence",
+        "gateway.certificate",
         "gateway.daemon",
     ),
     "gateway.cli": ("gateway",),
