@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
 
 #: Lines the screen needs besides its operators, the prompt after it included.
-_OTHER_LINES = 20
+_OTHER_LINES = 19
 _LABEL = 11
 
 
@@ -51,9 +51,9 @@ def status(run: Run) -> None:
 def print_status(shown: Mapping[str, Any]) -> None:
     """The object of the admin command `status`, for people."""
     _head(shown)
-    sources = (shown.get("anchors") or {}).get("sources") or []
-    failing = sum(source.get("state") == "failing" for source in sources)
-    _operators(shown.get("operators") or [], _OTHER_LINES + failing)
+    anchors = shown.get("anchors") or {}
+    failing = [each for each in anchors.get("sources") or [] if each.get("state") == "failing"]
+    _operators(shown.get("operators") or [], _OTHER_LINES + bool(failing))
     queues = shown.get("queues") or {}
     _pairs("queues", queues)
     waiting = [
@@ -71,9 +71,8 @@ def print_status(shown: Mapping[str, Any]) -> None:
         _line("held for", _cut(", ".join(held)))
     click.echo()
     _pairs("since start", shown.get("totals") or {})
-    click.echo()
     _ledger(shown.get("ledger") or {})
-    _anchors(shown.get("anchors") or {})
+    _anchors(anchors, failing)
     writer = shown.get("writer") or {}
     _line(
         "writer",
@@ -199,19 +198,20 @@ def _ledger(ledger: Mapping[str, Any]) -> None:
         _line("", "not signed yet")
 
 
-def _anchors(anchors: Mapping[str, Any]) -> None:
-    """Who outside vouches for the ledger, up to where; a line for each that fails."""
-    sources: list[Mapping[str, Any]] = anchors.get("sources") or []
+def _anchors(anchors: Mapping[str, Any], failing: list[Mapping[str, Any]]) -> None:
+    """Up to where somebody outside vouches for the ledger, and who fails to: on a terminal one."""
     if anchors.get("size"):
         ago = _span(anchors.get("age_s"))
         _line("anchors", f"up to {count(anchors['size'])} entries, {ago} ago")
     else:
-        _line("anchors", "none yet" if sources else "none: no [[timestamp]], no [[witness]]")
-    for source in sources:
-        if source.get("state") == "failing":
-            when = f" (again {moment(source.get('next_try_at'))[-8:]})"
-            said = f"{plain(source.get('name'))}: {plain(source.get('last_error'))}"
-            _line("", click.style(_shorter(said, 80 - _LABEL - 1 - len(when)), fg="yellow") + when)
+        _line(
+            "anchors",
+            "none yet" if anchors.get("sources") else "none: no [[timestamp]], no [[witness]]",
+        )
+    for source in failing[:1] if sys.stdout.isatty() else failing:
+        when = f" (again {moment(source.get('next_try_at'))[-8:]})"
+        said = f"{plain(source.get('name'))}: {plain(source.get('last_error'))}"
+        _line("", click.style(_shorter(said, 79 - _LABEL - len(when)), fg="yellow") + when)
 
 
 def _span(seconds: object) -> str:

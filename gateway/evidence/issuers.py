@@ -31,7 +31,14 @@ _CERTIFICATE = re.compile(
 #: Signatures checked while looking for a way from a token's certificate to an anchor.
 _MAX_STEPS: Final = 64
 #: What cryptography raises for extensions that are not what they say.
-_UNREADABLE: Final = (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm)
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+    UnsupportedAlgorithm,
+)
 
 
 class Issuers:
@@ -60,6 +67,7 @@ class Issuers:
             reached = self._reaches(token)
             if reached:
                 _check_unit(token.signer, token.at)
+                self._check_others(token)
         except _UNREADABLE:
             raise wrong("a certificate of the time stamp cannot be read") from None
         return reached
@@ -78,7 +86,7 @@ class Issuers:
                 if not found:
                     return True
                 problem = problem or found
-            for issuer in [each for each in left if each.subject == certificate.issuer]:
+            for issuer in [each for each in left if _names(certificate, each)]:
                 steps += 1
                 if steps > _MAX_STEPS:
                     raise wrong("the time stamp holds more certificates than lead anywhere")
@@ -92,13 +100,21 @@ class Issuers:
             raise wrong(problem)
         return False
 
+    def _check_others(self, token: Token) -> None:
+        """No signature covers what else a token holds. Where it names an issuer that is at hand,
+        that one must have signed it: what was altered on the way is seen here.
+        """
+        at_hand = (token.signer, *token.others)
+        for each in token.others:
+            issuers = [*self._named(each), *(one for one in at_hand if _names(each, one))]
+            if issuers and not any(_signed_by(each, issuer) for issuer in issuers):
+                raise wrong("a certificate of the time stamp is not signed by the one it names")
+
     def _named(self, certificate: x509.Certificate) -> Iterator[x509.Certificate]:
-        """The anchors a certificate names as its issuer: by name, and by key where both say it."""
-        wanted = _authority_key(certificate)
-        for each in self._by_name.get(certificate.issuer, ()):
-            key = _subject_key(each)
-            if wanted is None or key is None or wanted == key:
-                yield each
+        """The anchors a certificate names as its issuer."""
+        return (
+            each for each in self._by_name.get(certificate.issuer, ()) if _names(certificate, each)
+        )
 
 
 def _read(pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -137,6 +153,12 @@ def _authority_key(certificate: x509.Certificate) -> bytes | None:
     except x509.ExtensionNotFound:
         return None
     return stated.value.key_identifier
+
+
+def _names(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate says it is by that issuer: by name, and by key where both say it."""
+    wanted, key = _authority_key(certificate), _subject_key(issuer)
+    return certificate.issuer == issuer.subject and (wanted is None or key in (None, wanted))
 
 
 def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

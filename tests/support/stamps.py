@@ -1,4 +1,4 @@
-"""Time-stamping authorities for tests, without a socket: the daemon's client is given a transport."""
+"""Time-stamping authorities for tests, without a socket: the daemon asks a transport of ours."""
 
 from __future__ import annotations
 
