@@ -27,6 +27,7 @@ _DEBIAN: Final = {
     "npm": ("npm", "--version"),
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
     "tshark": ("tshark", "--version"),
+    "openssl": ("openssl", "version"),
 }
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 _TRUST: Final = ("--yes", "--no-install-recommends")
