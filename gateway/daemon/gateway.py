@@ -11,6 +11,7 @@ import structlog
 
 from gateway import __version__
 from gateway.daemon.admission import Admission
+from gateway.daemon.anchoring import Anchoring
 from gateway.daemon.capping import Capping
 from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
@@ -46,7 +47,7 @@ from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.services import Services
 from gateway.daemon.signups import Signups
-from gateway.daemon.sources import open_anchoring
+from gateway.daemon.stamping import stamp_sources
 from gateway.daemon.state import DaemonState
 from gateway.daemon.ties import Ties
 from gateway.daemon.waiting import Waiting
@@ -74,7 +75,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.clock import Clock
-    from gateway.daemon.anchoring import Anchoring
     from gateway.daemon.link import Connect
     from gateway.daemon.permissions import Change
     from gateway.daemon.pipeline import Offload
@@ -145,34 +145,41 @@ def open_gateway(
     services = Services(settings, store, vault, works, *taking)
     inbound, asking = _hearing(settings, ledger, works, sealer, optouts, consents, services)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles, capping)
+    confirm_s = settings.gateway.confirm_within_s
     inquiries = Inquiries(operators, works, receipts)
     ties = Ties(store, works, sealer, receipts)
-    deadlines = Deadlines(
-        store, works, sealer, inquiries, confirm_within_s=settings.gateway.confirm_within_s
-    )
+    deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
     heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements, capping)
     responses = Responses(store, *heard)
     checkpoints = _checkpoints(settings, ledger)
+    recall = Recall(store, works, admission)
     told = (responses, receipts, inquiries, deadlines, checkpoints)
-    parts = (works, sealer, Recall(store, works, admission), dispatcher, *told)
+    parts = (works, sealer, recall, dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     chance = random or randomness.Random()
-    _link(operators, pipeline, connect, chance)
-    anchoring = open_anchoring(settings, store, sealer, pipeline, web, chance)
+    for operator in operators.values():
+        operator.links = _links(operator, pipeline, connect, chance)
+    sources = stamp_sources(settings.timestamp, ledger.clock, chance)
+    anchoring = Anchoring(sources, store, sealer, pipeline, web, chance)
     checkpoints.on_durable = anchoring.checkpointed
     unknown = _boot(settings, book, ledger, sealer, works, responses)
     _take_up(ledger, operators, inbound, receipts)
     reader = Reader(store.path)
-    counted = (store, reader, operators, admission, responses, receipts, sealer)
-    state = DaemonState(settings.gateway.name, *counted, pipeline, anchoring)
+    counted = (admission, responses, receipts, sealer, pipeline, anchoring)
+    state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
     changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
     changes = Changes(*changed, max_queued=settings.gateway.max_queued)
-    permissions = _permissions(ledger, sealer, submissions, consents, optouts, asking)
-    proofs = Proofs(reader, vault, ledger.signer, [each.vkey for each in settings.witness])
+    takers = (store, vault, sealer, submissions)
+    lists, registries = Lists(*takers), Registries(*takers)
+    permissions = Permissions(consents, optouts, lists, registries, submissions, asking)
+    witnesses = [each.vkey for each in settings.witness]
+    proofs = Proofs(reader, vault, ledger.signer, witnesses)
+    records = Records(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
-    asked = (changes, permissions, planner, Records(reader, vault), PersonRecords(reader, vault))
-    answers = (*asked, proofs, state, read or ThreadRead(), partial(learn, reader, operators))
-    questions = Questions(pipeline, anchoring, *answers)
+    permits = PersonRecords(reader, vault)
+    asked = (changes, permissions, planner, records, permits, proofs, state)
+    learning = partial(learn, reader, operators)
+    questions = Questions(pipeline, anchoring, *asked, read or ThreadRead(), learning)
     ways = (operators, dispatcher, pipeline, anchoring, questions, state)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
@@ -218,20 +225,6 @@ def _hearing(
         "consent.confirm": signups.confirm,
         "optout.resolve": wishes.resolve,
     }
-
-
-def _permissions(
-    ledger: _Ledger,
-    sealer: Sealer,
-    submissions: SubmissionReader,
-    consents: Consents,
-    optouts: Optouts,
-    asking: dict[str, Change],
-) -> Permissions:
-    """The commands about what people allow."""
-    takers = (ledger.store, ledger.vault, sealer, submissions)
-    lists, registries = Lists(*takers), Registries(*takers)
-    return Permissions(consents, optouts, lists, registries, submissions, asking)
 
 
 class _Ledger(NamedTuple):
@@ -339,16 +332,6 @@ def _operators(settings: Settings, parties: Parties, now_s: float) -> dict[str, 
         )
         for name, operator in settings.operators.items()
     }
-
-
-def _link(
-    operators: Mapping[str, Operator],
-    pipeline: Pipeline,
-    connect: Connect,
-    random: randomness.Random,
-) -> None:
-    for operator in operators.values():
-        operator.links = _links(operator, pipeline, connect, random)
 
 
 def _links(
