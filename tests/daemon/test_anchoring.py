@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trio
 
+from gateway.clock import SystemClock
+from gateway.daemon.guard import GuardedClock
+from gateway.daemon.stamping import stamp_sources
 from gateway.daemon.web import open_web
+from gateway.errors import ConfigError
 from gateway.evidence.rfc3161 import trusting
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
+from gateway.settings import load_settings
 from gateway.sim.authority import Behaviour
 from tests.support.sealed import entries_of_file
 from tests.support.stamps import Makers, authority, configured
@@ -243,6 +249,19 @@ async def test_an_answer_of_another_kind_is_no_answer(
         await trio.sleep(100)
         (shown,) = (await status(daemon))["sources"]
         assert shown["last_error"] == ("it answers with text/html, not application/timestamp-reply")
+
+
+def test_issuers_that_cannot_be_read_are_a_fault_of_the_configuration(tmp_path: Path) -> None:
+    world, _ = stamped(tmp_path, "tsa")
+    (timestamp,) = load_settings(world.config).timestamp
+    for damage, why in (
+        (lambda: timestamp.ca_file.write_bytes(b""), "holds no certificate"),
+        (timestamp.ca_file.unlink, "cannot be read: No such file"),
+    ):
+        damage()
+        with pytest.raises(ConfigError, match=why) as caught:
+            stamp_sources([timestamp], GuardedClock(SystemClock(), floor_ms=0), random.Random(1))
+        assert caught.value.fields["setting"] == "timestamp[0].ca_file"
 
 
 # -- lives ---------------------------------------------------------------------------------------

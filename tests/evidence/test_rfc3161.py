@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asn1crypto import core, tsp
+from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -332,14 +332,24 @@ def test_a_certificate_altered_on_the_way_is_seen_though_no_signature_of_the_tok
     assert judged(Make(party, (middle,)).der(), middle, root()) == RIGHT
     why = refused(lambda: judged(Make(party, (forged,)).der(), middle, root()))
     assert "not signed by the one it names" in why
+    assert judged(Make(party, (forged,)).der()) is None
 
 
 def test_a_time_without_zone_is_no_time() -> None:
     token = Make(unit()).der()
     local = token.replace(b"20261121100000Z", b"20261121100000\x5a", 1)
     assert judged(local) == RIGHT
-    for text in (b"2026112110000+1", b"99999999999999Z", b"20261121100000z"):
+    for text in (b"2026112110+0100", b"99999999999999Z", b"20261121100000z"):
         assert refused(lambda text=text: judged(token.replace(b"20261121100000Z", text, 1)))
+
+
+def test_other_forms_of_certificates_are_passed_over() -> None:
+    token = cms.ContentInfo.load(Make(unit(), (root(),)).der())
+    held = token["content"]["certificates"]
+    # [3] other: { id, anything }; the signature does not cover it.
+    other = core.Sequence(contents=core.ObjectIdentifier("1.2.3").dump() + core.Null().dump())
+    held.append(cms.CertificateChoices("other", cms.OtherCertificateFormat.load(other.dump())))
+    assert judged(token.dump(force=True)) == RIGHT
 
 
 def test_too_many_certificates_are_not_read() -> None:

@@ -134,6 +134,17 @@ def test_entries_must_lie_between_the_tokens_around_them() -> None:
     assert exact.verdict == "VALID"
 
 
+def test_of_two_tokens_over_one_checkpoint_either_will_do() -> None:
+    ledger = made(tokens=2)
+    both = Stamps(ledger)
+    assert judge(ledger, stamp_check=both).verdict == "VALID"
+
+    def second(token: bytes, text: str) -> Stamp | None:
+        return both(token, text) if token.endswith(b".1") else None
+
+    assert judge(ledger, stamp_check=second).verdict == "VALID"
+
+
 def test_the_age_is_that_of_the_newest_token() -> None:
     ledger = made()
     late = ledger.now_ms + 90_000
