@@ -69,6 +69,7 @@ STEPS = {
     "signer": "the certificate is signed by the issuer's seal",
 }
 WHOSE_WORD = {
+    "complete": "the log's own key",
     "checkpoint": "the log's own key",
     "witnesses": "independent witnesses",
     "timestamp": "the time-stamping authority",
@@ -596,9 +597,10 @@ class Bundle:
         since = file.items("since")
         self.since = [(item.text("note"), item.texts("consistency")) for item in since]
         self.complete = file.text("complete") if file.value.get("complete") is not None else None
-        rotations, anchors = file.items("rotations"), file.items("anchors")
-        self.rotations = [(item.text("entry"), item.text("proof")) for item in rotations]
-        self.anchors = [(item.text("entry"), item.text("proof")) for item in anchors]
+        self.rotations, self.anchors = [
+            [(item.text("entry"), item.text("proof")) for item in file.items(key)]
+            for key in ("rotations", "anchors")
+        ]
         self.log = file.text("log")
         self.witnesses = file.texts("witnesses")
         self.operators = file.mapping("operators")
@@ -1277,6 +1279,8 @@ ONLY = ["-partial_chain", "-no-CApath", "-no-CAstore"]
 class OpenSSL:
     """`Tools` by the program openssl. Files go to a directory that is removed at once."""
 
+    _CMS = ("cms", "-verify", "-inform", "DER", "-in", "signature", "-binary", "-content", "data")
+
     def __init__(self, tsa_ca: Optional[bytes], signer_ca: Optional[bytes]) -> None:
         self.tsa_ca, self.signer_ca = tsa_ca, signer_ca
         self._known: Dict[Tuple[bytes, bytes, bytes], bool] = {}
@@ -1340,21 +1344,18 @@ class OpenSSL:
             raise Fault("timestamp", f"the time stamp does not verify: {why}")
         return at_ms, accuracy_ms
 
-    def seal(self, signature: bytes, data: bytes, at_s: int) -> Optional[bool]:
-        """Whether the CMS signature over *data* is by a signer of --signer-ca; None: by a stranger.
+    def sealed(self, signature: bytes, data: bytes) -> bool:
+        """Whether *signature* (CMS) is one of *data*, by whomever."""
+        options = [*self._CMS, "-out", "out", "-noverify"]
+        return self.run(options, signature=signature, data=data)[0]
 
-        Raises Fault("document") where it is not the signature of *data* at all.
-        """
-        options = "-verify -inform DER -in signature -binary -content data -out out"
-        cms, files = ["cms", *options.split()], {"signature": signature, "data": data}
-        holds, _, _ = self.run([*cms, "-noverify"], **files)
-        if not holds:
-            raise Fault("document", "the bytes of the certificate are not those that were sealed")
+    def vouched(self, signature: bytes, data: bytes, at_s: int) -> bool:
+        """Whether *signature* is by a signer whom --signer-ca vouched for at that time."""
         if self.signer_ca is None:
-            return None
+            return False
         chain = ["-CAfile", "ca", "-purpose", "any", "-attime", str(at_s), *ONLY]
-        holds, _, _ = self.run([*cms, *chain], ca=self.signer_ca, **files)
-        return holds or None
+        files = {"signature": signature, "data": data, "ca": self.signer_ca}
+        return self.run([*self._CMS, "-out", "out", *chain], **files)[0]
 
 
 class NoOpenSSL(Exception):
@@ -1450,29 +1451,37 @@ def signatures(pdf: bytes) -> Iterator[Tuple[bytes, bytes, bytes, int]]:
         blob = bytes.fromhex(gap[1:-1].decode())
         head = 2 + (blob[1] & 0x7F if blob[1] & 0x80 else 0)
         size = int.from_bytes(blob[2:head], "big") if head > 2 else blob[1]
+        if any(blob[head + size :]):
+            raise Fault("document", "a signature holds more than the signature")
         end = second + length
         yield kind[1], blob[: head + size], pdf[:first] + pdf[second:end], end
 
 
 def check_seal(pdf: bytes, found: Findings, tools: OpenSSL) -> None:
     """The signed bytes are unchanged, and by whom they are signed. The pages are not looked at."""
-    found.took("document", "signer")
+    found.took("document")
     try:
         every = sorted(signatures(pdf), key=lambda one: one[3])
+        if not every and pdf.count(b"%%EOF") > 1:
+            raise Fault("document", "it was changed, and bears no seal")
         stamps = [one for one in every if one[0] == b"ETSI.RFC3161"]
         seals = [one for one in every if one[0] == b"ETSI.CAdES.detached"]
-        if not seals or len(stamps) + len(seals) != len(every):
-            raise Fault("signer", "the certificate does not bear the issuer's seal")
+        if every[:1] != seals or len(stamps) + len(seals) != len(every):
+            raise Fault("document", "it is signed in a way Acuse never does")
+        if not all(tools.sealed(signature, data) for _, signature, data, _ in seals):
+            raise Fault("document", "the bytes of the certificate are not those that were sealed")
         times = [tools.stamp(token, data) for _, token, data, _ in stamps]
-        at_s = min([one[0] // 1000 for one in times if one] or [int(time.time())])
-        if every[-1][3] < len(pdf.rstrip(b"\r\n")) and stamps:
+        if stamps and every[-1][3] < len(pdf.rstrip(b"\r\n")):
             raise Fault("document", "something was added after the last time stamp over the file")
-        known = [tools.seal(signature, data, at_s) for _, signature, data, _ in seals]
+        at_s = min([one[0] // 1000 for one in times if one] or [int(time.time())])
+        known = [tools.vouched(signature, data, at_s) for _, signature, data, _ in seals]
     except Fault as error:
-        found.fault("document" if error.step == "timestamp" else error.step, error.why)
+        found.fault("document", error.why)
         return
-    if not all(known):
-        found.lacks("signer", "signer: no authority you trust vouches for the seal")
+    found.took("signer")
+    if not all(known) or not known:
+        who = "no authority you trust vouches for the seal" if known else "it is not sealed"
+        found.lacks("signer", f"signer: {who}")
     found.lacks("document", PAGES)
 
 
@@ -1525,10 +1534,13 @@ def explain(report: Report, whole: bool) -> Iterator[str]:
     before, after = (time_text(bound) or "(not proven)" for bound in report.bounds)
     if report.bounds != (None, None):
         yield f"It happened after {before}, before {after}, by the time stamps."
+    yield from ["", "What was checked, and by whose word"] if whole else []
     for step in STEPS:
         if step in report.found.steps:
-            holds = "holds" if report.found.steps[step] else "FAILS"
-            word = WHOSE_WORD.get(step, "arithmetic; no one's word is needed")
+            holds = "holds  " if report.found.steps[step] else "LACKING"
+            if step in report.found.faults:
+                holds = "FAILS  "
+            word = WHOSE_WORD.get(step, "arithmetic, nobody's word")
             yield f"  {holds}  {step}: {STEPS[step]}" + (f" [{word}]" if whole else "")
     for note in report.found.fork:
         yield from ("Signed note:", *note.split("\n"))
