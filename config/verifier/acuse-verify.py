@@ -1424,6 +1424,8 @@ def attached_bundle(pdf: bytes) -> bytes:
     if b"/EmbeddedFile" not in described or not length:
         raise Fault("document", "the attachment does not have the form Acuse writes")
     stored = pdf[start : start + int(length[1])]
+    if not re.match(rb"\s*endstream", pdf[start + len(stored) :][:32]):
+        raise Fault("document", "the attachment does not end where it says")
     if b"/FlateDecode" not in described:
         return stored
     inflate = zlib.decompressobj()
@@ -1431,7 +1433,7 @@ def attached_bundle(pdf: bytes) -> bytes:
         data = inflate.decompress(stored, MAX_BUNDLE_BYTES + 1)
     except zlib.error:
         raise Fault("document", "the attachment cannot be unpacked") from None
-    if not inflate.eof:
+    if not inflate.eof or inflate.unused_data:
         raise Fault("document", "the attachment is cut, or larger than a bundle can be")
     return data
 
