@@ -26,7 +26,6 @@ from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.stamps import Stamp
 from gateway.ledger.verify import verify_bundle
 from gateway.sim.authority import StampingAuthority
-from tests.ledger.test_verify import HOSTILE
 from tests.support.ledgers import MemoryLedger, Witness
 from tests.support.mutants import Case, cases, mutants
 from tests.support.standalone import VERIFIER, Tools, agree, second_opinion, verifier
@@ -138,6 +137,17 @@ def test_a_policy_of_every_kind_of_line_is_taken() -> None:
     assert not policy.satisfied([])
     with pytest.raises(verifier.NotAProof, match="policy, line 1: the file is larger"):
         verifier.Policy(b"\n" * ((1 << 20) + 1))
+
+
+HOSTILE = {
+    "deep": '{"format":"acuse-proof/v1","x":' + "[" * 10_000_000,
+    "wide": '{"format":"acuse-proof/v1","x":[' + "[]," * 3_000_000 + "1]}",
+    "quotes": '{"format":"acuse-proof/v1","x":"' + '\\"' * 5_000_000,
+    "strings": '{"format":"acuse-proof/v1","x":[' + '"",' * 3_000_000 + "[[[[1]]]]]}",
+    "entries": '{"format":"acuse-proof/v1","submission_id":"m","log":"l","entries":['
+    + '{"entry":"{}","proof":"c2sp.org/tlog-proof@v1\\nindex 0\\n\\no"},' * 9_000
+    + '{"entry":"{}","proof":""}]}',
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
