@@ -12,6 +12,8 @@ from gateway.cli.command import command, write_file
 from gateway.cli.output import print_json, say
 from gateway.cli.reading import read_note
 from gateway.cli.root import root
+from gateway.cli.verifiers import commands_for, verifiers_for
+from gateway.errors import UsageError
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -43,17 +45,31 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A signed checkpoint the reader keeps: prove that the log only grew since.",
 )
+@click.option(
+    "--with-verifier",
+    is_flag=True,
+    help="Put acuse-verify.py and acuse-verify.html beside it, which check it without Acuse.",
+)
 def bundle(
     run: Run,
     submission_id: str,
     output: Path | None,
     redact: tuple[str, ...],
     since: tuple[Path, ...],
+    with_verifier: bool,
 ) -> None:
     """Make the proof of one message, for anybody to check offline.
 
     `acuse verify FILE` checks it, with no access to this gateway.
     """
+    if with_verifier and (output is None or (output.exists() and not output.is_file())):
+        raise UsageError(
+            "--with-verifier needs a file to stand beside",
+            hint="name the proof's file with -o",
+            field="output",
+        )
+    # What cannot be written is told before anything is.
+    verifiers = verifiers_for(output) if with_verifier and output is not None else {}
     args: dict[str, object] = {"submission_id": submission_id, "redact": list(redact)}
     if since:
         args["since"] = [read_note(file) for file in since]
@@ -66,7 +82,13 @@ def bundle(
         return
     data = text.encode()
     write_file(output, data)
+    for path, content in verifiers.items():
+        write_file(path, content)
     if run.as_json:
-        print_json({"submission_id": submission_id, "file": str(output), "bytes": len(data)})
-    else:
-        say(f"wrote {output}; check it with: acuse verify {output}")
+        told = {"submission_id": submission_id, "file": str(output), "bytes": len(data)}
+        beside = {"verifiers": [str(path) for path in verifiers]} if with_verifier else {}
+        print_json({**told, **beside})
+        return
+    say(f"wrote {output}; check it with: acuse verify {output}")
+    if with_verifier:
+        say("\n".join(["without Acuse:", *(f"  {line}" for line in commands_for(output))]))

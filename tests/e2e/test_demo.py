@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 
 EXPECTED = {
     "delivered": "delivered",

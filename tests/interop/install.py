@@ -28,6 +28,7 @@ _DEBIAN: Final = {
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
     "tshark": ("tshark", "--version"),
     "openssl": ("openssl", "version"),
+    "chromium": ("chromium", "--version"),
 }
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 _TRUST: Final = ("--yes", "--no-install-recommends")
@@ -50,12 +51,12 @@ def _run(what: str, *command: str, cwd: Path | None = None) -> str:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=300, env=env, cwd=cwd
+            command, capture_output=True, text=True, check=False, timeout=600, env=env, cwd=cwd
         )
     except OSError as exc:
         raise CannotInstall(f"{what}: {command[0]}: {exc.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise CannotInstall(f"{what}: {' '.join(command)} took more than 300 s") from None
+        raise CannotInstall(f"{what}: {' '.join(command)} took more than 600 s") from None
     if done.returncode:
         raise CannotInstall(f"{what}: {' '.join(command)} failed:\n{done.stderr.strip()[-1500:]}")
     return done.stdout
@@ -107,7 +108,7 @@ def _node() -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, target / name)
     options = ("--ignore-scripts", "--no-audit", "--no-fund")
-    _run("node-smpp", "npm", "ci", *options, "--prefix", str(target))
+    _run("npm", "npm", "ci", *options, "--prefix", str(target))
     shutil.copy(lock, stamp)
 
 

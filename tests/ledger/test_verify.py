@@ -16,6 +16,7 @@ from gateway.ledger.proof import NotABundle
 from gateway.ledger.stamps import Stamp
 from gateway.ledger.verify import verify_bundle
 from tests.support.ledgers import MemoryLedger, Witness, seed
+from tests.support.standalone import agree
 
 if TYPE_CHECKING:
     from gateway.ledger.report import Report
@@ -40,7 +41,11 @@ def trusted(_token: bytes, _over: str) -> Stamp:
 
 
 def judge(ledger: MemoryLedger, data: bytes, **given: Any) -> Report:
-    return verify_bundle(data, **{"now_ms": ledger.now_ms, "policy": policy_of(ledger), **given})
+    """Our report; the standalone verifier must say the same to the letter."""
+    given = {"now_ms": ledger.now_ms, "policy": policy_of(ledger), **given}
+    report = verify_bundle(data, **given)
+    agree(report, data, **given)
+    return report
 
 
 def stamped(ledger: MemoryLedger, mid: str = "m0", **given: Any) -> bytes:
