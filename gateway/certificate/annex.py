@@ -15,7 +15,7 @@ from gateway.certificate.happenings import receipts, times
 from gateway.certificate.moments import exact
 from gateway.certificate.oddities import code_of, name_of, oddities
 from gateway.certificate.outcome import odd_texts, reports
-from gateway.certificate.scribe import DASH, listed
+from gateway.certificate.scribe import DASH, listed, merged
 from gateway.certificate.sheet import (
     VERIFY,
     encoding_text,
@@ -229,7 +229,7 @@ def _details(scribe: Scribe, one: Event) -> list[Any]:
         if made:
             made.append(" · ")
         made += [{"dim": label + " "}, *listed(scribe.runs(value))]
-    return made
+    return merged(made)
 
 
 # --- the decision -------------------------------------------------------------------------------

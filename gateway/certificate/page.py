@@ -37,7 +37,7 @@ def render(bundle: bytes, language: str) -> bytes:
     try:
         return _print(facts, words, bundle, hardened=False)
     except typst.TypstError as error:
-        if "could not be displayed" not in error.message:
+        if "could not be displayed" not in str(error):
             raise
         # Some cluster was shaped into what no font has: then every mark goes into a box, and what
         # the Latin font lacks is shown by its code. Nothing is left out.

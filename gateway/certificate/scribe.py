@@ -72,7 +72,7 @@ class Scribe:
                 made.append({"s": self.runs(value)})
             else:
                 made += listed(self.runs(value))
-        return made
+        return merged(made)
 
     def _strong(self, content: Content) -> dict[str, Any]:
         if content.status == SHOWN:
@@ -127,6 +127,17 @@ class Scribe:
 def listed(value: Runs) -> list[Any]:
     """Runs as a list that others can follow."""
     return value if isinstance(value, list) else [value]
+
+
+def merged(pieces: list[Any]) -> list[Any]:
+    """The same runs, with neighbouring texts as one."""
+    made: list[Any] = []
+    for piece in pieces:
+        if isinstance(piece, str) and made and isinstance(made[-1], str):
+            made[-1] += piece
+        else:
+            made.append(piece)
+    return made
 
 
 def dump_lines(data: bytes) -> list[str]:

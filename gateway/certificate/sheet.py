@@ -15,7 +15,7 @@ from gateway.certificate.outcome import (
     stamped_by,
     withheld,
 )
-from gateway.certificate.scribe import DASH
+from gateway.certificate.scribe import DASH, merged
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _answer(scribe: Scribe, outcome: Outcome, numbers: dict[str, str]) -> list[l
     if told:
         told.append(" ")
     told += scribe.sentence(f"outcome.{outcome.key}", "text", _values(scribe, outcome, numbers))
-    return [*paragraphs, told]
+    return [*paragraphs, merged(told)]
 
 
 def _values(scribe: Scribe, outcome: Outcome, numbers: dict[str, str]) -> dict[str, Any]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.certificate.facts import Facts, read_facts
+from gateway.certificate.page import page_data
+from gateway.certificate.scribe import Scribe
+from gateway.certificate.words import words_of
 from gateway.evidence.bundle import Token
 from gateway.ledger.entry import object_hash, time_text
 from gateway.ledger.note import open_note
 from tests.support.ledgers import ISSUER, OPERATORS, SENDER, MemoryLedger, Witness
 from tests.support.stamps import authority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TSA = "Autoridad de Sellado de Prueba"
 ISSUER_WITH_POLICY = {**ISSUER, "policy_uri": "https://mensajes.example/politica"}
@@ -69,6 +76,7 @@ class Story:
         local: list[dict[str, str]] | None = None,
         category: str = "legal_notice",
         anchored: bool = False,
+        extra: dict[str, Any] | None = None,
     ) -> None:
         self.ledger = MemoryLedger()
         self.mid = "01a1fd8c-6900-77e8-b4c1-391fcec73f0e"
@@ -77,27 +85,27 @@ class Story:
         self.sender = sender or {**SENDER, "address": "Avda. Diagonal 1, 08001 Barcelona"}
         self.tokens: list[Token] = []
         self.anchors: list[tuple[int, bytes]] = []
+        self.rotations: list[tuple[int, bytes, str]] = []
         self.witnesses: list[Witness] = []
         if anchored:
             self._anchor()
-        accepted = {"segments": parts, "encoding": encoding} if code == "A.1" else {}
-        self.ledger.append(
-            code,
-            mid=self.mid,
-            content={"to": to.encode(), "from": shown.encode(), "text": text.encode()},
-            **accepted,
-            category=category,
-            brand="acme",
-            decision={
+        fields: dict[str, Any] = {
+            "category": category,
+            "brand": "acme",
+            "decision": {
                 "action": "release",
                 "rules": ["ES-QH", "ES-CONSENT"],
                 "versions": VERSIONS,
                 "local": LOCAL if local is None else local,
                 **(decision or {}),
             },
-            issuer=object_hash(self.issuer),
-            sender=object_hash(self.sender),
-        )
+            "issuer": object_hash(self.issuer),
+            "sender": object_hash(self.sender),
+        }
+        if code == "A.1":
+            fields |= {"segments": parts, "encoding": encoding}
+        content = {"to": to.encode(), "from": shown.encode(), "text": text.encode()}
+        self.ledger.append(code, mid=self.mid, content=content, **(fields | (extra or {})))
 
     def _anchor(self) -> None:
         """A token, and the log's word that it has it; then two witnesses come in."""
@@ -170,7 +178,9 @@ class Story:
             sender=self.sender,
             tokens=self.tokens,
             anchors=self.anchors,
+            rotations=self.rotations,
             witnesses=[witness.vkey for witness in self.witnesses],
+            operators=PROFILES,
             **given,
         )
 
@@ -179,8 +189,12 @@ class Story:
         return read_facts(self.bundle(**given))
 
 
+#: What is known of the operators; of the last one nothing.
+PROFILES = {**OPERATORS, "bare": {"receipt_means": "unknown", "receipt_utc_offset": ""}}
+
+
 def _profile(operator: str) -> object:
-    return OPERATORS[operator]
+    return PROFILES[operator]
 
 
 def delivered(text: str = PLAIN, *, parts: int = 1, **given: Any) -> Story:
@@ -270,6 +284,70 @@ def _rejected() -> Story:
     ).seal("rejected")
 
 
+def _everything() -> Story:
+    """What an entry may say besides, by an operator of which nothing is known."""
+    waiting = {"action": "hold", "until": "2026-11-23T08:00:00Z", "reason": "quiet_hours"}
+    story = Story(encoding="ucs2", decision=waiting, category="debt_claim", to="+33639980001")
+    caps = [{"rule": "HOUSE-CAP", "counted": 1, "most": 3, "since": "2026-11-20T00:00:00Z"}]
+    released = {"action": "release", "rules": [], "versions": {}, "local": [], "caps": caps}
+    story.event("x.Released", decision=released)
+    ledger, sent = story.ledger, time_text(story.ledger.now_ms)
+    story.event(
+        "F.1",
+        {"submit.1": b"a submit_sm", "response.1": b"its response"},
+        operator="bare",
+        bind="bare/1",
+        profile=object_hash(_profile("bare")),
+        parts=[{"n": 1, "message_id": "", "sent": sent, "answered": sent}],
+    )
+    wrong = {"operator": "bare", "done": "2026-11-21T15:00:07Z", "replaced_by": "01a1-next"}
+    story.receipt("x.CarrierReport", "DELIVRD", **wrong).seal("delivered_to_operator")
+    story.event("x.Reopened", of=ledger.size - 1, untied=[ledger.size - 2])
+    story.receipt("x.CarrierReport", "UNKNOWN", operator="bare", replaces="01a1-last")
+    story.event("x.Future", surprise=True)
+    rotated = ledger.append("x.KeyRotate", old=ledger.vkey, new=MemoryLedger(key="new").vkey)
+    story.event("x.NoConfirmation", deadline=time_text(ledger.now_ms)).seal("unconfirmed")
+    answer = {"text": "p\u0430gar\u00e9".encode(), "deliver": bytes(40)}
+    at = time_text(ledger.now_ms)
+    story.event("F.3", answer, operator="bare", bind="bare/1", rx=at)
+    note = ledger.checkpoint()
+    story.rotations = [(rotated, ledger.raw[rotated], note)]
+    story.tokens = [Token("Otra", open_note(note)[0], b"no token at all")]
+    return story
+
+
+def said(bundle: bytes, language: str = "es", *, first_page: bool = False) -> str:
+    """All that a certificate says, a piece a line, without its typography."""
+    scribe = Scribe(read_facts(bundle), words_of(language), hardened=False)
+    data = page_data(scribe)
+    return "\n".join(_texts(data["first"] if first_page else data))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Runs are one text; everything else is taken apart."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list) and any(_is_run(each) for each in value):
+        yield "".join(_flat(each) for each in value)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def _is_run(value: Any) -> bool:
+    return isinstance(value, dict) and bool({"b", "m", "e", "s", "dim", "o"} & set(value))
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(_flat(each) for key, each in value.items() if key != "b")
+    return "".join(map(_flat, value)) if isinstance(value, list) else str(value)
+
+
+@cache
 def stories() -> dict[str, bytes]:
     """A bundle of every kind, by name."""
     erased = delivered()
@@ -279,6 +357,7 @@ def stories() -> dict[str, bytes]:
     made = {
         **{f"text-{name}": delivered(text).bundle() for name, text in TEXTS.items()},
         "long": delivered(LONG, parts=10).stamp().bundle(),
+        "everything": _everything().bundle(),
         "anchored": delivered(anchored=True).stamp().bundle(),
         "no-zone": delivered(local=[]).bundle(),
         "names": _long_names().stamp().bundle(),
