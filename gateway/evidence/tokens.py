@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, parser, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +32,9 @@ MAX_TOKEN_BYTES: Final = 64 * 1024
 _MAX_CERTIFICATES: Final = 16
 #: A maker that says less of its clock than this says nothing.
 _MAX_ACCURACY_MS: Final = 3_600_000
+_UNIVERSAL: Final = 0
+_CONSTRUCTED: Final = 1
+_SET: Final = 17
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What asn1crypto and cryptography raise for bytes that are not what they say, some of it only
 #: when a value is looked at.
@@ -247,7 +250,7 @@ def _signature(signer: Parsed, content: bytes, own: x509.Certificate) -> _Signat
     if digest not in _HASHES or not 0 <= salt_bytes <= 512:
         raise wrong("the time stamp is signed over a digest that is not known here")
     # RFC 5652 section 5.4: signed is the SET OF itself, not the field's implicit tag.
-    raw = signer["signed_attrs"].untag().dump()
+    raw = parser.emit(_UNIVERSAL, _CONSTRUCTED, _SET, signer["signed_attrs"].contents)
     return _Signature(name, digest, salt_bytes, bytes(signer["signature"]), raw)
 
 

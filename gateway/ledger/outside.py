@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: The first schema with these tables; a file that no daemon opened since has none.
 _SCHEMA: Final = 2
-#: Tokens looked at for the nearest one of each authority.
-_NEARBY: Final = 16
+#: Rows looked at for the nearest of each authority, so that no question grows with history.
+_NEARBY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +136,19 @@ class OutsideReader:
         return int(row["size"] or 0) if row else 0
 
     def best_over(self, seq: int) -> int | None:
-        """The checkpoint best vouched for that covers entry *seq*: of those with a token and a
+        """The checkpoint best vouched for that covers entry *seq*: of the latest with a token and a
         cosignature the newest, else the newest with a token, else with a cosignature.
         """
-        newest = "SELECT size FROM {} WHERE size>:seq ORDER BY size DESC LIMIT 1"
-        both = "tokens JOIN cosignatures USING (size)"
-        for table in (both, "tokens", "cosignatures"):
-            for row in self._rows(newest.format(table), seq=seq):
-                return int(row["size"])
-        return None
+        stamped, cosigned = self._newest("tokens", seq), self._newest("cosignatures", seq)
+        return max(set(stamped) & set(cosigned) or stamped or cosigned, default=None)
+
+    def _newest(self, table: str, seq: int) -> list[int]:
+        rows = self._rows(
+            f"SELECT size FROM {table} WHERE size>:seq ORDER BY size DESC LIMIT :nearby",
+            seq=seq,
+            nearby=_NEARBY,
+        )
+        return [int(row["size"]) for row in rows]
 
     def oldest_over(self, seq: int, most: int) -> list[TokenRow]:
         """Of each authority the token over the smallest checkpoint that covers entry *seq* and has
