@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from gateway.errors import TryAgain
+from gateway.errors import ConfigError, TryAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,10 +22,21 @@ _LOOPBACK: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 def open_web() -> httpx.AsyncClient:
-    """A client that follows no redirect and goes through the proxy of the environment, if any."""
+    """A client that follows no redirect and goes through the proxy of the environment, if any.
+
+    Raises:
+        ConfigError: that proxy cannot be used.
+    """
     import httpx  # costs a fifth of a second: who asks nobody does not wait for it
 
-    return httpx.AsyncClient(timeout=_LONGEST_S, mounts=dict.fromkeys(_LOOPBACK))
+    try:
+        return httpx.AsyncClient(timeout=_LONGEST_S, mounts=dict.fromkeys(_LOOPBACK))
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise ConfigError(
+            f"the proxy of the environment cannot be used: {error}",
+            hint="set HTTPS_PROXY and HTTP_PROXY to http://HOST:PORT, or unset them",
+            setting="HTTPS_PROXY",
+        ) from None
 
 
 async def post(

@@ -251,19 +251,6 @@ async def test_an_answer_of_another_kind_is_no_answer(
         assert shown["last_error"] == ("it answers with text/html, not application/timestamp-reply")
 
 
-def test_issuers_that_cannot_be_read_are_a_fault_of_the_configuration(tmp_path: Path) -> None:
-    world, _ = stamped(tmp_path, "tsa")
-    (timestamp,) = load_settings(world.config).timestamp
-    for damage, why in (
-        (lambda: timestamp.ca_file.write_bytes(b""), "holds no certificate"),
-        (timestamp.ca_file.unlink, "cannot be read: No such file"),
-    ):
-        damage()
-        with pytest.raises(ConfigError, match=why) as caught:
-            stamp_sources([timestamp], GuardedClock(SystemClock(), floor_ms=0), random.Random(1))
-        assert caught.value.fields["setting"] == "timestamp[0].ca_file"
-
-
 # -- lives ---------------------------------------------------------------------------------------
 
 
@@ -310,3 +297,16 @@ async def test_without_authorities_nobody_is_asked_and_status_says_so(
             "pending": False,
             "sources": [],
         }
+
+
+def test_issuers_that_cannot_be_read_are_a_fault_of_the_configuration(tmp_path: Path) -> None:
+    world, _ = stamped(tmp_path, "tsa")
+    (timestamp,) = load_settings(world.config).timestamp
+    for damage, why in (
+        (lambda: timestamp.ca_file.write_bytes(b""), "holds no certificate"),
+        (timestamp.ca_file.unlink, "cannot be read: No such file"),
+    ):
+        damage()
+        with pytest.raises(ConfigError, match=why) as caught:
+            stamp_sources([timestamp], GuardedClock(SystemClock(), floor_ms=0), random.Random(1))
+        assert caught.value.fields["setting"] == "timestamp[0].ca_file"

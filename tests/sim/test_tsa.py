@@ -16,7 +16,7 @@ import trio
 import trio.testing
 
 from gateway.daemon.web import open_web, post
-from gateway.errors import TryAgain
+from gateway.errors import ConfigError, TryAgain
 from gateway.evidence.rfc3161 import ask, read_answer, trusting
 from gateway.sim.authority import Behaviour, StampingAuthority
 from gateway.sim.tsa import StampServer, main
@@ -156,6 +156,13 @@ def test_the_command_says_where_it_listens_and_asks_no_proxy(
             assert trusting(ca.read_bytes())(token, NOTE) is not None
         finally:
             process.terminate()
+
+
+@pytest.mark.parametrize("proxy", ["gopher://127.0.0.1:70", "socks5://127.0.0.1:1080"])
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigError, match="the proxy of the environment"):
+        open_web()
 
 
 def test_an_address_that_cannot_be_used_is_one_clear_error(

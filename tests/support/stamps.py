@@ -1,4 +1,4 @@
-"""Time-stamping authorities for tests, without a socket: the daemon asks a transport of ours."""
+"""Time-stamping authorities for tests, without a socket: the daemon is given a transport."""
 
 from __future__ import annotations
 
