@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.ledger.canonical import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateway.errors import DataError
 
 #: What asn1crypto gives; it has no types.
@@ -163,7 +166,7 @@ class Token:
 
 def _certificates(signed: Parsed) -> list[tuple[Parsed, x509.Certificate]]:
     """Each certificate of the token, as asn1crypto and as cryptography read it."""
-    found = []
+    found: list[tuple[Parsed, x509.Certificate]] = []
     for choice in signed["certificates"]:
         if choice.name == "certificate":
             raw = choice.chosen
@@ -174,10 +177,16 @@ def _certificates(signed: Parsed) -> list[tuple[Parsed, x509.Certificate]]:
 
 
 def _certificate(der: bytes) -> x509.Certificate:
-    with warnings.catch_warnings():
-        # What cryptography will not read one day is for its makers to hear, not for a verifier.
-        warnings.simplefilter("ignore")
+    with unwarned():
         return x509.load_der_x509_certificate(der)
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """What cryptography will not read one day is for its makers to hear, not for a verifier."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _own(signer: Parsed, certificates: list[tuple[Parsed, x509.Certificate]]) -> x509.Certificate:

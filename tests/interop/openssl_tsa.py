@@ -59,7 +59,7 @@ class OpensslTsa:
         self._kind = kind
         self._lock = threading.Lock()
         now = datetime.now(UTC)
-        span = {"began": now - timedelta(days=60), "ends": now + timedelta(days=60)}
+        span: dict[str, Any] = {"began": now - timedelta(days=60), "ends": now + timedelta(days=60)}
         root = authority("Example Authority", key=_key(), identified=True, **span)
         middle = authority("Example Middle", root, key=_key(), identified=True, **span)
         self.unit = self._make_unit(middle, now)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h11
 import httpx
@@ -22,6 +22,7 @@ from gateway.sim.authority import Behaviour, StampingAuthority
 from gateway.sim.tsa import StampServer, main
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -49,8 +50,8 @@ async def exchange(
     """Status and body of one request."""
     wanted = {**QUERY, **(headers or {}), "content-length": str(len(body))}
     head = h11.Request(method=method, target="/tsr", headers=list(wanted.items()))
-    for event in (head, h11.Data(data=body), h11.EndOfMessage()):
-        data = client.send(event)
+    for part in (head, h11.Data(data=body), h11.EndOfMessage()):
+        data = client.send(part)
         if data:
             await stream.send_all(data)
     status, received = 0, bytearray()
@@ -96,7 +97,7 @@ async def test_what_is_no_request_gets_a_status(
     nursery: trio.Nursery,
     behaviour: Behaviour,
     body: bytes,
-    given: dict[str, dict[str, str]],
+    given: dict[str, Any],
     status: int,
 ) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
@@ -174,7 +175,7 @@ def test_an_address_that_cannot_be_used_is_one_clear_error(
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the answer is given up half-way
 async def test_an_answer_without_end_and_without_length_is_given_up() -> None:
-    async def endless() -> httpx.AsyncByteStream:
+    async def endless() -> AsyncIterator[bytes]:
         while True:
             await trio.lowlevel.checkpoint()
             yield bytes(1000)

@@ -181,16 +181,12 @@ class Make:
         return cms.SignerIdentifier("issuer_and_serial_number", cms.IssuerAndSerialNumber(named))
 
     def _usual(self) -> dict[str, Any]:
-        kinds = {
-            rsa.RSAPrivateKey: "sha256_rsa",
-            ec.EllipticCurvePrivateKey: "sha256_ecdsa",
-            ed25519.Ed25519PrivateKey: "ed25519",
-        }
-        return {
-            "algorithm": next(
-                each for kind, each in kinds.items() if isinstance(self.party.key, kind)
-            )
-        }
+        key = self.party.key
+        if isinstance(key, rsa.RSAPrivateKey):
+            return {"algorithm": "sha256_rsa"}
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return {"algorithm": "sha256_ecdsa"}
+        return {"algorithm": "ed25519"}
 
     def _sign(self, data: bytes) -> bytes:
         key = self.party.key
@@ -220,4 +216,5 @@ PSS = {
 def answer(status: str, token: bytes = b"", **info: Any) -> bytes:
     """A TimeStampResp."""
     head: bytes = tsp.PKIStatusInfo({"status": status, **info}).dump()
-    return parser.emit(0, 1, 16, head + token)
+    encoded: bytes = parser.emit(0, 1, 16, head + token)
+    return encoded
