@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway.errors import DataError
-from gateway.evidence.tokens import wrong
+from gateway.evidence.tokens import unwarned, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,7 @@ class Issuers:
                 "tsa_ca".
         """
         self.certificates = _read(pem)
+        self._pinned = frozenset(self.certificates)
         self._by_name: dict[x509.Name, list[x509.Certificate]] = {}
         for each in self.certificates:
             self._by_name.setdefault(each.subject, []).append(each)
@@ -72,7 +73,7 @@ class Issuers:
 
     def _reaches(self, token: Token) -> bool:
         """Look for an anchor, from the signer upwards, each certificate once."""
-        if token.signer in self.certificates:
+        if token.signer in self._pinned:
             return True
         problem = ""
         left = list(token.others)
@@ -115,7 +116,8 @@ def _read(pem: bytes) -> tuple[x509.Certificate, ...]:
     if len(pem) > MAX_PEM_BYTES:
         raise _no_pem("is too large to be a file of authorities")
     try:
-        found = [x509.load_pem_x509_certificate(one) for one in _CERTIFICATE.findall(pem)]
+        with unwarned():
+            found = [x509.load_pem_x509_certificate(one) for one in _CERTIFICATE.findall(pem)]
         for each in found:  # names and keys are compared later: what is not readable is told now
             _ = hash(each.subject), _subject_key(each)
     except _UNREADABLE as error:

@@ -22,8 +22,6 @@ from gateway.evidence.tokens import MALFORMED, MAX_TOKEN_BYTES, Parsed, Token, u
 from gateway.ledger.stamps import Stamp
 
 if TYPE_CHECKING:
-    from rfc3161_client import Verifier
-
     from gateway.ledger.stamps import StampCheck
 
 __all__ = ["MAX_ANSWER_BYTES", "Query", "StampTrust", "ask", "read_answer", "trusting"]
@@ -119,7 +117,7 @@ class StampTrust:
 
     def __init__(self, ca_pem: bytes) -> None:
         self._issuers = Issuers(ca_pem)
-        self._client = _client(self._issuers)
+        self._client = VerifierBuilder(roots=list(self._issuers.certificates)).build()
 
     def __call__(self, token: bytes, note_text: str) -> Stamp | None:
         """The time a genuine token proves; None if its issuer is not one of ours.
@@ -144,13 +142,6 @@ class StampTrust:
                 return self._client.verify(decode_timestamp_response(_granted(token)), digest)
         except (ValueError, VerificationError):
             return False
-
-
-def _client(issuers: Issuers) -> Verifier:
-    builder = VerifierBuilder()
-    for certificate in issuers.certificates:
-        builder = builder.add_root_certificate(certificate)
-    return builder.build()
 
 
 #: PKIStatusInfo { status granted(0) }

@@ -8,8 +8,10 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 from asn1crypto import cms, core, tsp
 from cryptography import x509
@@ -381,6 +383,12 @@ def test_a_file_without_authorities_is_refused_by_name(pem: bytes, why: str) -> 
         trusting(pem)
     assert caught.value.fields["field"] == "tsa_ca"
     assert caught.value.hint
+
+
+def test_a_whole_system_s_authorities_may_be_pinned() -> None:
+    system = Path(certifi.where()).read_bytes()  # one of them has no positive serial number
+    assert trusting(system)(Make(unit()).der(), NOTE) is None
+    assert trusting(system + root().pem)(Make(unit()).der(), NOTE) == RIGHT
 
 
 def test_an_authority_pinned_twice_is_one() -> None:
