@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,9 +22,6 @@ from gateway.sim.authority import StampingAuthority
 from tests.interop.openssl_tsa import openssl, serving
 from tests.support.process import Site, wait_until
 from tests.support.tokens import NOTE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TIMESTAMP = """
 [[timestamp]]
@@ -95,6 +94,7 @@ def test_a_daemon_stamped_by_openssl_gives_valid_proofs_and_openssl_checks_what_
         policy.write_text(f"log {vkey}\nquorum none\n")
         trust = ("--policy", str(policy), "--tsa-ca", str(tsa.ca), "--json")
         assert site.acuse("verify", str(proof), *trust).json()["verdict"] == "VALID"
+        as_documented(tmp_path, proof)
         daemon.stop()
         assert site.acuse("ledger", "verify", *trust).json()["verdict"] == "VALID"
         with closing(Reader(site.data / LEDGER_FILE)) as reader:
@@ -104,6 +104,23 @@ def test_a_daemon_stamped_by_openssl_gives_valid_proofs_and_openssl_checks_what_
             note = outside.note(size)
         assert note is not None
         openssl_believes(tmp_path, row.token, open_note(note)[0], tsa.ca)
+
+
+def as_documented(directory: Path, proof: Path) -> None:
+    """Run the commands of docs/timestamps.md; they end with openssl's verdict."""
+    shutil.copy(proof, directory / "proof.json")
+    shutil.copy(directory / "ca.pem", directory / "tsa-ca.pem")
+    page = (Path(__file__).parents[2] / "docs" / "timestamps.md").read_text()
+    commands = page.rpartition("```sh\n")[2].partition("```")[0]
+    assert commands.splitlines()[-1].startswith("openssl ts -verify")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "Verification: OK\n"), done.stderr
 
 
 def test_openssl_believes_the_demo_s_authority(tmp_path: Path) -> None:
