@@ -12,6 +12,7 @@ from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
 from gateway.ledger.checks import open_checkpoint
 from gateway.ledger.entry import RECEIVED, commitment
+from gateway.ledger.rotations import stored_rotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,11 @@ class Proofs:
     def vkey(self) -> str:
         """The verifier key of the log."""
         return self._signer.vkey
+
+    def keys(self) -> dict[str, Any]:
+        """`vkey`, and as `old_vkeys` the log's keys before it, oldest first."""
+        before = [each.old for each in stored_rotations(self._reader)]
+        return {"vkey": self.vkey, "old_vkeys": [each for each in before if each != self.vkey]}
 
     def checkpoint(self) -> dict[str, Any]:
         """The latest signed checkpoint."""
@@ -136,6 +142,11 @@ class Proofs:
             witnesses=self._witnesses,
             tokens=tokens,
             anchors=anchors,
+            rotations=[
+                (one.seq, self._reader.entry(one.seq), one.note)
+                for one in stored_rotations(self._reader)
+                if one.note is not None
+            ],
         )
         return {"submission_id": submission_id, "bundle": text.decode()}
 
