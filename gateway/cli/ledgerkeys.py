@@ -14,7 +14,7 @@ import click
 from gateway.cli.command import command
 from gateway.cli.ledger import ledger, print_note
 from gateway.cli.output import count, plain, print_json, say
-from gateway.cli.verify import read_file
+from gateway.cli.reading import read_file
 from gateway.errors import DaemonUnreachable, UsageError
 from gateway.ledger.canonical import decode
 from gateway.settings import KeySource

@@ -10,8 +10,8 @@ import click
 
 from gateway.cli.command import command
 from gateway.cli.output import print_json, say
+from gateway.cli.reading import read_file
 from gateway.cli.root import root
-from gateway.cli.verify import read_file
 from gateway.errors import DataError, UsageError
 
 if TYPE_CHECKING:

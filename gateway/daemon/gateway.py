@@ -155,8 +155,8 @@ def open_gateway(
     for operator in operators.values():
         operator.links = _links(operator, pipeline, connect, chance)
     reader, reading = Reader(store.path), read or ThreadRead()
-    vouching = vouchers(settings, ledger, reader, reading, chance)
-    anchoring = Anchoring(*vouching, store, sealer, pipeline, web, chance)
+    sources, quorum = vouchers(settings, ledger, reader, reading, chance)
+    anchoring = Anchoring(sources, quorum, store, sealer, pipeline, web, chance)
     checkpoints.on_durable = anchoring.checkpointed
     rotation = key_rotation(ledger, sealer)
     unknown = _boot(settings, book, ledger, sealer, works, responses, rotation)
@@ -166,7 +166,7 @@ def open_gateway(
     changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
     changes = Changes(*changed, rotation, max_queued=settings.gateway.max_queued)
     permissions = _permissions(ledger, sealer, submissions, consents, optouts, asking)
-    proofs = Proofs(reader, vault, ledger.signer, [each.vkey for each in settings.witness])
+    proofs = Proofs(reader, vault, ledger.signer, quorum)
     records, permits = Records(reader, vault), PersonRecords(reader, vault)
     planner = Planner(admission, submissions, store, routing, operators)
     asked = (changes, permissions, planner, records, permits, proofs, state)

@@ -17,6 +17,7 @@ from gateway.ledger.rotations import stored_rotations
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.evidence.quorum import Quorum
     from gateway.evidence.signer import LogSigner
     from gateway.evidence.vault import Vault
     from gateway.ledger.reader import Reader
@@ -31,13 +32,10 @@ UNSIGNED: Final = "unsigned"
 class Proofs:
     """Makes bundles and tells checkpoints, from the file and the signer."""
 
-    def __init__(
-        self, reader: Reader, vault: Vault, signer: LogSigner, witnesses: Sequence[str] = ()
-    ) -> None:
-        """*witnesses* are the verifier keys of those asked for cosignatures."""
+    def __init__(self, reader: Reader, vault: Vault, signer: LogSigner, quorum: Quorum) -> None:
         self._reader = reader
-        self._vouched = Vouched(reader)
-        self._witnesses = witnesses
+        self._vouched = Vouched(reader, quorum)
+        self._witnesses = quorum.vkeys
         self._vault = vault
         self._signer = signer
 

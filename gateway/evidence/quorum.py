@@ -31,6 +31,8 @@ class Quorum:
 
     def __init__(self, policy: Policy, configured: Sequence[Witness]) -> None:
         self.policy = policy
+        #: The verifier keys of those that are asked.
+        self.vkeys = [each.vkey for each in configured]
         by_key = {key.vkey: name for name, key in policy.witnesses.items()}
         self._names = {each.name: by_key.get(each.vkey) for each in configured}
 

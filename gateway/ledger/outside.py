@@ -12,7 +12,7 @@ from gateway.ledger.files import storage_errors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from gateway.ledger.reader import Reader
@@ -135,10 +135,17 @@ class OutsideReader:
         row = next(iter(self._rows("SELECT max(size) AS size FROM tokens")), None)
         return int(row["size"] or 0) if row else 0
 
-    def best_over(self, seq: int) -> int | None:
+    def best_over(self, seq: int, met: Callable[[list[str]], bool]) -> int | None:
         """The checkpoint best vouched for that covers entry *seq*: of those with a token and a
-        cosignature the newest, else the newest with a token, else with a cosignature.
+        quorum of witnesses (*met* says whether these names are one) the newest, else with a token
+        and a cosignature, else with a token, else with a cosignature.
         """
+        cosigned = """SELECT c.size, group_concat(c.witness, char(10)) AS names FROM cosignatures c
+            WHERE c.size>:seq AND EXISTS (SELECT 1 FROM tokens t WHERE t.size=c.size)
+            GROUP BY c.size ORDER BY c.size DESC LIMIT :nearby"""
+        for row in self._rows(cosigned, seq=seq, nearby=_NEARBY):
+            if met(str(row["names"]).split("\n")):
+                return int(row["size"])
         newest = "SELECT size FROM {} WHERE size>:seq ORDER BY size DESC LIMIT 1"
         both = "tokens JOIN cosignatures USING (size)"
         for table in (both, "tokens", "cosignatures"):

@@ -6,14 +6,17 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import trio
 
 from gateway.errors import ConfigError, StorageError
+from gateway.evidence.rfc3161 import trusting
 from gateway.ledger.note import Verifier, open_note, verified_by
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from tests.support.sealed import entries_of_file
+from tests.support.stamps import Makers, authority, configured
 from tests.support.witnesses import LOG, Witnesses, log_key
 from tests.support.world import NOON_MS, World
 
@@ -111,6 +114,44 @@ async def test_a_quorum_is_enough_and_the_rest_are_asked_on(
         await trio.sleep(400)
         states = [each["state"] for each in (await anchors(daemon))["sources"]]
         assert states == ["done", "done", "done"]
+
+
+async def test_a_bundle_is_under_the_newest_checkpoint_that_a_quorum_cosigned(
+    world: World, witnesses: Witnesses, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Stamped and cosigned by one is less than stamped and cosigned by the two it takes."""
+    ask(world, witnesses, "one", "two")
+    keys = {name: witnesses.start(name).vkey for name in ("one", "two")}
+    rows = "".join(f"witness {name} {key}\n" for name, key in keys.items())
+    rows += "group both all one two\nquorum both\n"
+    policy = world.directory / "trusted.policy"
+    policy.write_text(rows)
+    key = f'key = {{file = "{world.directory}/log-key"}}\n'
+    text = world.config.read_text().replace(key, f'{key}policy_file = "{policy}"\n')
+    world.config.write_text(text + configured(world.directory, "tsa"))
+    makers = Makers(world.clock)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        stamps = request.url.host.startswith("tsa")
+        asked = makers.answer if stamps else witnesses.answer
+        return await asked(request)
+
+    world.web = lambda: httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    async with world.running() as daemon:
+        submission_id = await sent(daemon)
+        await trio.sleep(90)
+        witnesses.down = {"two"}
+        for _ in range(2):
+            await sent(daemon)
+            await trio.sleep(120)
+        told = (await daemon.result("bundle", submission_id=submission_id))["bundle"]
+    report = verify_bundle(
+        told.encode(),
+        now_ms=2 * NOON_MS,
+        policy=parse_policy(f"log {LOG.vkey}\n{rows}".encode()),
+        stamp_check=trusting(authority("tsa").ca_pem),
+    )
+    assert report.verdict == "VALID", report.reason
 
 
 async def test_a_restart_and_a_lost_answer_are_caught_up_with(
