@@ -21,6 +21,7 @@ LEDGER_DOORS = tuple(
         "store",
         "lookups",
         "outside",
+        "rotations",
         "sent",
         "reader",
         "files",

@@ -43,7 +43,7 @@ def head(run: Run) -> None:
         click.echo(f"key         {plain(shown['vkey'])}")
     if shown.get("checkpoint"):
         click.echo(f"signed      up to {count(shown.get('checkpoint_size'))} entries:\n")
-        _print_note(shown["checkpoint"])
+        print_note(shown["checkpoint"])
     else:
         click.echo("signed      not yet")
 
@@ -58,7 +58,7 @@ def checkpoint(run: Run) -> None:
     if run.as_json:
         print_json(shown)
     else:
-        _print_note(shown["note"])
+        print_note(shown["note"])
 
 
 @command(ledger, "verify", example="acuse ledger verify --policy trusted.policy", needs="config")
@@ -98,6 +98,6 @@ def verify(
     return report.exit_code
 
 
-def _print_note(note: object) -> None:
+def print_note(note: object) -> None:
     """A signed note, exactly: its lines and line ends are what is signed."""
     sys.stdout.write(str(note))

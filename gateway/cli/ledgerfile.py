@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import StorageError
 from gateway.evidence.keyfile import read_key
+from gateway.evidence.logkeys import NEXT_LOG_KEY
 from gateway.evidence.records import KEYS_DIRECTORY, SIGNER_STATE
 from gateway.evidence.vault import LOG_KEY, load_seed
 from gateway.ledger.audit import verify_ledger
 from gateway.ledger.note import Signer
 from gateway.ledger.outside import OutsideReader
 from gateway.ledger.reader import Reader
+from gateway.ledger.rotations import stored_rotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +83,9 @@ class LedgerFile:
     def cosignatures(self, size: int) -> list[str]:
         return self._outside.cosignatures(size)
 
+    def rotations(self) -> list[bytes]:
+        return [self._reader.entry(each.seq) for each in stored_rotations(self._reader)]
+
     def has_key(self, submission_id: str) -> bool:
         row = self._reader.submission(submission_id)
         return row is not None and row["key"] is not None
@@ -92,7 +97,9 @@ class LedgerFile:
                 credential = key.origin.startswith("credential:")
                 seed = load_seed(key.path, credential=credential)
             else:
-                seed = read_key(path.parent / KEYS_DIRECTORY / LOG_KEY, LOG_KEY)
+                keys = path.parent / KEYS_DIRECTORY
+                there = (keys / name for name in (LOG_KEY, NEXT_LOG_KEY))
+                seed = read_key(next((each for each in there if each.exists()), keys), LOG_KEY)
         except StorageError:
             return None
         return Signer.from_seed(self.origin, seed).vkey

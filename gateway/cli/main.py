@@ -17,6 +17,7 @@ from gateway.cli import (
     config,
     consent,
     ledger,
+    ledgerkeys,
     messages,
     operators,
     optout,
@@ -28,6 +29,7 @@ from gateway.cli import (
     submit,
     trial,
     verify,
+    witness,
 )
 from gateway.cli.output import (
     abandon_stdout,
@@ -50,6 +52,7 @@ NOUNS = (
     config,
     consent,
     ledger,
+    ledgerkeys,
     messages,
     operators,
     optout,
@@ -61,6 +64,7 @@ NOUNS = (
     submit,
     trial,
     verify,
+    witness,
 )
 
 INTERRUPTED = 130

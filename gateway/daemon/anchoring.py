@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.web import Web
+    from gateway.evidence.quorum import Quorum
     from gateway.ledger.outside import Voucher
     from gateway.ledger.store import Store
 
@@ -97,6 +98,8 @@ class _Desk:
     def shown(self, now_size: int) -> dict[str, Any]:
         """Its line of `status`."""
         state = "done" if self.size >= now_size else "pending"
+        fields = {} if self.error is None else self.error.fields
+        notes = {name: fields[name] for name in ("ours", "theirs") if fields.get(name)}
         return {
             "name": self.source.name,
             "kind": self.source.kind,
@@ -106,6 +109,7 @@ class _Desk:
             "last_error": None if self.error is None else self.error.message,
             "hint": None if self.error is None else self.error.hint or None,
             "next_try_at": optional_text(self.next_ms),
+            **({"conflict": notes} if notes else {}),
         }
 
 
@@ -115,12 +119,14 @@ class Anchoring:
     def __init__(
         self,
         sources: Sequence[Source],
+        quorum: Quorum,
         store: Store,
         sealer: Sealer,
         pipeline: Pipeline,
         web: Web,
         random: random.Random,
     ) -> None:
+        self._quorum = quorum
         self._store = store
         self._sealer = sealer
         self._pipeline = pipeline
@@ -154,7 +160,7 @@ class Anchoring:
     async def settled(self) -> None:
         """Wait until the latest checkpoint is anchored, or nobody is left who might do it soon."""
         with trio.move_on_after(_SETTLE_S):
-            while self._latest is not None and self.size < self._latest.size:
+            while self._latest is not None and not self._enough(self._latest.size):
                 if all(desk.error is not None for desk in self._desks):
                     return
                 await self._changed.wait()
@@ -167,9 +173,24 @@ class Anchoring:
             "size": self.size or None,
             "at": optional_text(at_ms),
             "age_s": None if at_ms is None else max(0, self._clock.now_ms() - at_ms) // 1000,
-            "pending": bool(self._desks) and self.size < now_size,
+            "pending": bool(self._desks) and not self._enough(now_size),
+            **({"quorum": self._witnessed(now_size)} if self._witnesses() else {}),
             "sources": [desk.shown(now_size) for desk in self._desks],
         }
+
+    def _enough(self, size: int) -> bool:
+        """Whether the checkpoint is anchored, stamped by one authority at least where there are
+        any, and witnessed by the quorum. The others are asked on all the same.
+        """
+        stamps = [desk.size >= size for desk in self._desks if desk.source.kind == "timestamp"]
+        return self.size >= size and (any(stamps) or not stamps) and self._witnessed(size)
+
+    def _witnessed(self, size: int) -> bool:
+        """Whether the quorum of witnesses has cosigned that checkpoint or a later one."""
+        return self._quorum.met([d.source.name for d in self._witnesses() if d.size >= size])
+
+    def _witnesses(self) -> list[_Desk]:
+        return [desk for desk in self._desks if desk.source.kind == "witness"]
 
     # -- the task ------------------------------------------------------------------------------
 

@@ -81,6 +81,9 @@ class Checkpoints:
         )
         note = signer.sign(size, root, proof)
         store.put_checkpoint(size, now_ms, note)
+        if signer.incoming is not None:
+            store.rotations.settle(note)
+            signer.succeed()
         self.note, self._made = note, (size, note)
         self._grown_since_s = math.inf
         log.info("ledger.checkpointed", size=size, root=root.hex())

@@ -12,10 +12,12 @@ from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical, merkle
 from gateway.ledger.checks import open_checkpoint
 from gateway.ledger.entry import RECEIVED, commitment
+from gateway.ledger.rotations import stored_rotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.evidence.quorum import Quorum
     from gateway.evidence.signer import LogSigner
     from gateway.evidence.vault import Vault
     from gateway.ledger.reader import Reader
@@ -30,13 +32,10 @@ UNSIGNED: Final = "unsigned"
 class Proofs:
     """Makes bundles and tells checkpoints, from the file and the signer."""
 
-    def __init__(
-        self, reader: Reader, vault: Vault, signer: LogSigner, witnesses: Sequence[str] = ()
-    ) -> None:
-        """*witnesses* are the verifier keys of those asked for cosignatures."""
+    def __init__(self, reader: Reader, vault: Vault, signer: LogSigner, quorum: Quorum) -> None:
         self._reader = reader
-        self._vouched = Vouched(reader)
-        self._witnesses = witnesses
+        self._vouched = Vouched(reader, quorum)
+        self._witnesses = quorum.vkeys
         self._vault = vault
         self._signer = signer
 
@@ -44,6 +43,11 @@ class Proofs:
     def vkey(self) -> str:
         """The verifier key of the log."""
         return self._signer.vkey
+
+    def keys(self) -> dict[str, Any]:
+        """`vkey`, and as `old_vkeys` the log's keys before it, oldest first."""
+        before = [each.old for each in stored_rotations(self._reader)]
+        return {"vkey": self.vkey, "old_vkeys": [each for each in before if each != self.vkey]}
 
     def checkpoint(self) -> dict[str, Any]:
         """The latest signed checkpoint."""
@@ -136,6 +140,11 @@ class Proofs:
             witnesses=self._witnesses,
             tokens=tokens,
             anchors=anchors,
+            rotations=[
+                (one.seq, self._reader.entry(one.seq), one.note)
+                for one in stored_rotations(self._reader)
+                if one.note is not None
+            ],
         )
         return {"submission_id": submission_id, "bundle": text.decode()}
 

@@ -56,6 +56,7 @@ _ROLES = {
     "bundle": Role.READ,
     "ledger.head": Role.READ,
     "ledger.checkpoint": Role.OPERATOR,
+    "ledger.rotate_key": Role.OPERATOR,
     **PERMISSION_ROLES,
     "consent.show": Role.READ,
     "consent.list": Role.READ,
@@ -188,6 +189,8 @@ class Questions:
             nursery.start_soon(self._answer, reply, self._head)
         elif name == "ledger.checkpoint":
             nursery.start_soon(self._checkpoint, reply)
+        elif name == "ledger.rotate_key":
+            nursery.start_soon(self._rotate_key, reply, connection.peer.name)
         elif name == "operators.learn":
             nursery.start_soon(self._answer, reply, partial(self._learn, args))
         elif name == "bundle":
@@ -273,6 +276,31 @@ class Questions:
         await self._signed()
         await self._answer(reply, self._proofs.checkpoint)
 
+    async def _rotate_key(
+        self, reply: Callable[[dict[str, Any] | AcuseError], None], by: str
+    ) -> None:
+        """Answer when the checkpoint that both keys signed is durable."""
+        begun = trio.Event()
+        answers: list[dict[str, Any] | AcuseError] = []
+
+        def told(outcome: dict[str, Any] | AcuseError) -> None:
+            answers.append(outcome)
+            begun.set()
+
+        rotation = self._changes.rotation
+        self._pipeline.command(Command(partial(rotation.begin, by), told))
+        await begun.wait()
+        keys = answers[0]
+        if isinstance(keys, AcuseError):
+            reply(keys)
+            return
+        await self._signed()
+        try:
+            signed = await self._read(self._proofs.checkpoint)
+            reply({**keys, **signed, "retired": rotation.finish()})
+        except AcuseError as error:
+            reply(error)
+
     async def _bundle(
         self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
     ) -> None:
@@ -296,7 +324,7 @@ class Questions:
         await signed.wait()
 
     def _head(self) -> dict[str, Any]:
-        return {**self._records.head(), "vkey": self._proofs.vkey}
+        return {**self._records.head(), **self._proofs.keys()}
 
     def _learn(self, args: Mapping[str, Any]) -> dict[str, Any]:
         name = args.get("operator")

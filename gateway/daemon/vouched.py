@@ -9,6 +9,7 @@ from gateway.ledger.note import open_note
 from gateway.ledger.outside import OutsideReader
 
 if TYPE_CHECKING:
+    from gateway.evidence.quorum import Quorum
     from gateway.ledger.outside import TokenRow
     from gateway.ledger.reader import Reader
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 class Vouched:
     """Picks from a ledger file."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, quorum: Quorum) -> None:
         self._reader = reader
+        self._quorum = quorum
         self._outside = OutsideReader(reader)
 
     def anchored(self, seq: int) -> bool:
@@ -59,7 +61,8 @@ class Vouched:
 
     def _best(self, seq: int) -> int | None:
         # What an older key signed alone proves less to those who pin the present one.
-        return self._outside.best_over(max(seq, self._outside.last_rotation()))
+        at_least = max(seq, self._outside.last_rotation())
+        return self._outside.best_over(at_least, self._quorum.met)
 
     def _token(self, row: TokenRow) -> list[Token]:
         note = self._outside.note(row.size)

@@ -35,6 +35,8 @@ class PersonProofs:
 
         What no longer fits its commitment is left out: it was written under another key.
         """
+        if seq < 0:
+            return _of_a_log_before(seq)
         entry = self._reader.entry(seq)
         commits = canonical.decode(entry).get("commit", {})
         disclose = {}
@@ -51,6 +53,8 @@ class PersonProofs:
             StorageError: the row is not what was committed to.
         """
         seq, leaves = self._people.leaves(chunk)
+        if seq < 0:
+            return _of_a_log_before(seq)
         name = row_field(place)
         ours = leaves[place * HASH_BYTES : (place + 1) * HASH_BYTES]
         entry = self._reader.entry(seq)
@@ -82,3 +86,8 @@ class PersonProofs:
             hashes = inclusion_proof(seq, size, lambda level, i: self._reader.tile(level, i, size))
             proof = format_proof(LogProof(seq, tuple(hashes), last["note"]))
         return {"seq": seq, "entry": entry.decode(), "proof": proof}
+
+
+def _of_a_log_before(seq: int) -> dict[str, Any]:
+    """What came along into a new epoch: its entry and its proof are in the ledger before."""
+    return {"seq": seq, "entry": None, "proof": None, "disclose": {}}

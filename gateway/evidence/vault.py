@@ -183,8 +183,9 @@ class Vault:
         """Whether the key file *name* (LOG_KEY, PERSON_KEY, `kek-YYYY-MM`) exists."""
         return os.path.lexists(self.directory / name)
 
-    def make(self, name: str) -> None:
-        """Make LOG_KEY or PERSON_KEY (or a month's KEK), for a ledger that has none yet.
+    def make(self, name: str, kind: str = "") -> None:
+        """Make LOG_KEY or PERSON_KEY (or a month's KEK), for a ledger that has none yet; *kind*:
+        what the file says it is, where that is not its name.
 
         Never done in passing: a new person key would match no opt-out recorded before, a new log
         key would be another log.
@@ -192,7 +193,7 @@ class Vault:
         Raises:
             StorageError: there is one already, or it cannot be written.
         """
-        write_key(self.directory / name, name, self._random(KEY_BYTES))
+        write_key(self.directory / name, kind or name, self._random(KEY_BYTES))
 
     def log_seed(self) -> bytes:
         """The 32-byte Ed25519 seed of the log key kept here.

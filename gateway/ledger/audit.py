@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.errors import DataError, StorageError
 from gateway.ledger import entry as event
@@ -18,7 +18,7 @@ from gateway.ledger.stamps import check_age
 from gateway.ledger.verify import open_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gateway.ledger.policyfile import Policy
     from gateway.ledger.stamps import StampCheck
@@ -61,6 +61,10 @@ class LedgerSource(Protocol):
 
     def tile(self, level: int, index: int) -> bytes | None:
         """The stored hashes of a tile; None where this source keeps none."""
+        ...
+
+    def rotations(self) -> Iterable[bytes]:
+        """The exact bytes of every `x.KeyRotate` entry, in order."""
         ...
 
     def has_key(self, submission_id: str) -> bool | None:
@@ -126,6 +130,7 @@ class _Audit:
         self._policy = policy
         self._known = known
         self._keys = trust.Keys.of(policy, source.vkey, source.origin, self.found)
+        self._keys.look_back(self._rotations())
         self._signer = self._open_signer()
         self._previous = event.NO_PREVIOUS
         self._last_t = ""
@@ -188,7 +193,7 @@ class _Audit:
         elif body["ev"] == event.ANCHOR:
             self.anchors.entry(seq, body)
         elif body["ev"] == event.KEY_ROTATE:
-            self._keys.rotate(body)
+            self._keys.announce(body)
 
     # -- tiles and checkpoints -----------------------------------------------------------------
 
@@ -230,7 +235,13 @@ class _Audit:
             return
         self.anchors.signed(opened)
         signed = self._keys.check(opened, found, step="checkpoint")
-        if not signed and found.steps["checkpoint"] and self._keys.known:
+        if signed:
+            self._keys.settle()
+        elif (
+            found.steps["checkpoint"]
+            and self._keys.known
+            and not self._keys.signed_before(opened.text, opened.lines)
+        ):
             found.fault(
                 "checkpoint", f"the one over {checkpoint.size} entries is not signed by a known key"
             )
@@ -274,6 +285,16 @@ class _Audit:
             check_age(newest.at_ms, now_ms, max_age_s, found)
         elif self._last_t:
             check_age(event.time_ms(self._last_t), now_ms, max_age_s, found)
+
+    def _rotations(self) -> Iterator[dict[str, Any]]:
+        """The changes of the key; an entry is found in its place again when that is read."""
+        for raw in self.source.rotations():
+            try:
+                body = decode(raw)
+            except DataError:
+                continue  # its place will say so
+            if body.get("ev") == event.KEY_ROTATE:
+                yield body
 
     def _open_signer(self) -> OpenNote | None:
         state = self.source.signer_state

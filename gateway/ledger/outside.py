@@ -12,7 +12,7 @@ from gateway.ledger.files import storage_errors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from gateway.ledger.reader import Reader
@@ -135,20 +135,27 @@ class OutsideReader:
         row = next(iter(self._rows("SELECT max(size) AS size FROM tokens")), None)
         return int(row["size"] or 0) if row else 0
 
-    def best_over(self, seq: int) -> int | None:
+    def best_over(self, seq: int, met: Callable[[list[str]], bool]) -> int | None:
         """The checkpoint best vouched for that covers entry *seq*: of the latest with a token and a
-        cosignature the newest, else the newest with a token, else with a cosignature.
+        quorum of witnesses (*met* says whether these names are one) the newest, else with a token
+        and a cosignature, else with a token, else with a cosignature.
         """
-        stamped, cosigned = self._newest("tokens", seq), self._newest("cosignatures", seq)
-        return max(set(stamped) & set(cosigned) or stamped or cosigned, default=None)
+        stamped = {int(row["size"]) for row in self._latest("size", "tokens", seq)}
+        witnesses: dict[int, list[str]] = {}
+        for row in self._latest("size, witness", "cosignatures", seq):
+            witnesses.setdefault(int(row["size"]), []).append(str(row["witness"]))
+        both = stamped & witnesses.keys()
+        quorum = {size for size in both if met(witnesses[size])}
+        return max(quorum or both or stamped or witnesses.keys(), default=None)
 
-    def _newest(self, table: str, seq: int) -> list[int]:
-        rows = self._rows(
-            f"SELECT size FROM {table} WHERE size>:seq ORDER BY size DESC LIMIT :nearby",
-            seq=seq,
-            nearby=_NEARBY,
+    def _latest(self, columns: str, table: str, seq: int) -> list[dict[str, Any]]:
+        return list(
+            self._rows(
+                f"SELECT {columns} FROM {table} WHERE size>:seq ORDER BY size DESC LIMIT :nearby",
+                seq=seq,
+                nearby=_NEARBY,
+            )
         )
-        return [int(row["size"]) for row in rows]
 
     def oldest_over(self, seq: int, most: int) -> list[TokenRow]:
         """Of each authority the token over the smallest checkpoint that covers entry *seq* and has

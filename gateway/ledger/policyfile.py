@@ -154,3 +154,19 @@ class _Reader:
         if count > len(members):
             raise _refuse(line, f"{count} of {len(members)} members can never be met")
         return Group(count, tuple(members))
+
+
+def format_policy(policy: Policy) -> bytes:
+    """What `parse_policy` reads as *policy*: one line for each key and group, and the quorum."""
+    rows = [f"log {_octets(key)}" for key in policy.logs]
+    rows += [f"witness {name} {_octets(key)}" for name, key in policy.witnesses.items()]
+    for name, group in policy.groups.items():
+        words = {1: "any", len(group.members): "all"}
+        needed = words.get(group.needed, str(group.needed))
+        rows.append(f"group {name} {needed} {' '.join(group.members)}")
+    return "\n".join([*rows, f"quorum {policy.quorum}", ""]).encode("latin-1")
+
+
+def _octets(key: Verifier) -> str:
+    """The octets of a vkey, as the names of a policy are held."""
+    return key.vkey.encode().decode("latin-1")

@@ -75,6 +75,11 @@ class Reader:
         finally:
             self._connection.execute("ROLLBACK")
 
+    def backup(self, target: sqlite3.Connection) -> None:
+        """Copy the whole file, as it is committed, into *target*."""
+        with storage_errors(self.path):
+            self._connection.backup(target)
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()

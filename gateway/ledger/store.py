@@ -24,6 +24,7 @@ from gateway.ledger.files import open_file, read_tail, storage_errors
 from gateway.ledger.lookups import Lookups
 from gateway.ledger.outside import OutsideLog
 from gateway.ledger.people import People
+from gateway.ledger.rotations import RotationLog
 from gateway.ledger.rows import (
     TABLES,
     OptoutRow,
@@ -65,6 +66,9 @@ class Store(Lookups):
         self.sent = SentLog(connection, path)
         #: What vouches for checkpoints.
         self.outside = OutsideLog(connection, path)
+        #: Changes of the log's key.
+        self.rotations = RotationLog(connection, path)
+        self._parts = (self.sent, self.outside, self.rotations)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -207,8 +211,7 @@ class Store(Lookups):
             or self._parties
             or self._judged_by is not None
             or self._instructed
-            or self.sent.pending()
-            or self.outside.pending()
+            or any(part.pending() for part in self._parts)
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -250,8 +253,8 @@ class Store(Lookups):
                     " DO UPDATE SET at_ms=excluded.at_ms, submission=excluded.submission",
                     told,
                 )
-            self.sent.flush()
-            self.outside.flush()
+            for part in self._parts:
+                part.flush()
         return True
 
     def commit(self) -> None:
@@ -345,8 +348,8 @@ class Store(Lookups):
         self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()
-        self.sent.forget()
-        self.outside.forget()
+        for part in self._parts:
+            part.forget()
         for rows in self._new.values():
             rows.clear()
         for changed in self._changed.values():

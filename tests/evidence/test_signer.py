@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import StorageError
 from gateway.evidence.signer import LogSigner
 from gateway.ledger import merkle
-from gateway.ledger.note import Checkpoint, Verifier, open_note, sign_note, verified_by
+from gateway.ledger.note import Checkpoint, Signer, Verifier, open_note, sign_note, verified_by
 from gateway.ledger.proof import complete_text
 from tests.support.ledgers import ORIGIN, MemoryLedger, seed
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = seed("log")
+KEY = Signer.from_seed(ORIGIN, SEED)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def signer(state: Path) -> LogSigner:
-    return LogSigner(SEED, ORIGIN, state, ledger_size=0)
+    return LogSigner(KEY, state, ledger_size=0)
 
 
 def grown(count: int, *, text: str = "uno") -> MemoryLedger:
@@ -68,7 +69,7 @@ def test_the_same_checkpoint_can_be_signed_again(signer: LogSigner) -> None:
 def test_a_restart_goes_on_from_what_was_signed(signer: LogSigner, state: Path) -> None:
     ledger = grown(3)
     sign(signer, ledger)
-    again = LogSigner(SEED, ORIGIN, state, ledger_size=ledger.size)
+    again = LogSigner(KEY, state, ledger_size=ledger.size)
     assert again.last == signer.last
     ledger.accept("later")
     assert holds(again, sign(again, ledger))
@@ -94,7 +95,7 @@ def test_a_shorter_log_gets_no_signature(signer: LogSigner, state: Path) -> None
     with pytest.raises(StorageError, match="contradicts"):
         signer.sign(4, shorter.tree.root(), [])
     with pytest.raises(StorageError, match="holds 4 entries, but 5") as caught:
-        LogSigner(SEED, ORIGIN, state, ledger_size=4)
+        LogSigner(KEY, state, ledger_size=4)
     assert caught.value.fields["signed_root"] == ledger.tree.root().hex()
 
 
@@ -111,9 +112,9 @@ def test_a_lost_memory_is_not_replaced_in_passing(signer: LogSigner, state: Path
     sign(signer, ledger)
     state.unlink()
     with pytest.raises(StorageError, match="remembers none") as caught:
-        LogSigner(SEED, ORIGIN, state, ledger_size=5)
+        LogSigner(KEY, state, ledger_size=5)
     assert str(state) in caught.value.hint
-    adopted = LogSigner(SEED, ORIGIN, state, ledger_size=5, adopt=True)
+    adopted = LogSigner(KEY, state, ledger_size=5, adopt=True)
     assert adopted.last is None
     assert holds(adopted, sign(adopted, ledger))
     assert adopted.last == signer.last
@@ -135,14 +136,14 @@ def test_a_lost_memory_is_not_replaced_in_passing(signer: LogSigner, state: Path
 def test_a_damaged_memory_is_refused(state: Path, text: str) -> None:
     state.write_text(text)
     with pytest.raises(StorageError, match="not usable"):
-        LogSigner(SEED, ORIGIN, state, ledger_size=3, adopt=True)
+        LogSigner(KEY, state, ledger_size=3, adopt=True)
 
 
 def test_a_memory_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot read"):
-        LogSigner(SEED, ORIGIN, tmp_path, ledger_size=0)
+        LogSigner(KEY, tmp_path, ledger_size=0)
     with pytest.raises(StorageError, match="cannot write"):
-        LogSigner(SEED, ORIGIN, tmp_path / "no" / "state", ledger_size=0)
+        LogSigner(KEY, tmp_path / "no" / "state", ledger_size=0)
 
 
 def test_no_signature_leaves_before_it_is_remembered(
@@ -174,7 +175,7 @@ def test_completeness_is_stated_for_what_was_signed_only(signer: LogSigner) -> N
 
 
 def test_nothing_is_stated_before_the_first_checkpoint(state: Path) -> None:
-    adopted = LogSigner(SEED, ORIGIN, state, ledger_size=5, adopt=True)
+    adopted = LogSigner(KEY, state, ledger_size=5, adopt=True)
     with pytest.raises(StorageError, match="has been signed"):
         adopted.sign_complete("m1", 3, [])
 

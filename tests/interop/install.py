@@ -26,6 +26,7 @@ _DEBIAN: Final = {
     "nodejs": ("node", "--version"),
     "npm": ("npm", "--version"),
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
+    "softhsm2": ("softhsm2-util", "--version"),
     "tshark": ("tshark", "--version"),
     "openssl": ("openssl", "version"),
     "chromium": ("chromium", "--version"),

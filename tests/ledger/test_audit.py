@@ -173,6 +173,44 @@ def test_a_rotated_key_signs_what_follows() -> None:
     assert (report.verdict, step(report)) == ("INVALID", "checkpoint")
 
 
+def test_whoever_pins_only_the_new_key_believes_what_came_before_it() -> None:
+    ledger, keys = make(6), [Signer.from_seed(MemoryLedger().origin, seed("log"))]
+    for name in ("second", "third"):
+        keys.append(Signer.from_seed(ledger.origin, seed(name)))
+        ledger.append("x.KeyRotate", old=keys[-2].vkey, new=keys[-1].vkey)
+        ledger.checkpoint(*keys[-2:])
+        ledger.submission(name)
+        ledger.checkpoint(keys[-1])
+    for key in keys:
+        report = judge(ledger, policy=parse_policy(f"log {key.vkey}\nquorum none".encode()))
+        assert {name for name, ok in report.checks if not ok} == {"timestamp"}, key
+    # A key that went is not the log's any more.
+    ledger.submission("last")
+    ledger.checkpoint(keys[1])
+    pinned = parse_policy(f"log {keys[2].vkey}\nquorum none".encode())
+    assert judge(ledger, policy=pinned).verdict == "INVALID"
+
+
+def test_a_change_of_the_key_that_the_old_one_never_signed_is_none() -> None:
+    """Whoever can write the file, but has no key, cannot bring a key of their own in."""
+    ledger = make(6)
+    thief = Signer.from_seed(ledger.origin, seed("thief"))
+    ledger.append("x.KeyRotate", old=ledger.vkey, new=thief.vkey)
+    ledger.checkpoint(thief)
+    report = judge(ledger)
+    assert (report.verdict, step(report)) == ("INVALID", "checkpoint")
+    # Nor can they make an old key of theirs vouch for what the log signed.
+    other = make(6)
+    other.append("x.KeyRotate", old=thief.vkey, new="nonsense")
+    other.append("x.KeyRotate", old="nonsense", new=other.vkey)
+    other.append("x.Admin", cmd="look", by='"ev":"x.KeyRotate"')
+    other.checkpoint()
+    assert judge(other).verdict == "UNANCHORED"
+    other.submission("later")
+    other.checkpoint(thief)
+    assert judge(other).verdict == "INVALID"
+
+
 def test_witnesses_of_the_last_checkpoint_count() -> None:
     ledger, witness = make(6), Witness("w.example")
     policy = policy_of(ledger, f"witness a {witness.vkey}", "quorum a")

@@ -54,6 +54,23 @@ def line(size: int, witness: str = "w") -> CosignatureRow:
     return CosignatureRow(size, witness, NOW_MS + size, f"— {witness} {size}")
 
 
+def any_one(names: list[str]) -> bool:
+    """A quorum that any witness meets."""
+    return bool(names)
+
+
+def test_of_checkpoints_with_both_the_one_that_meets_the_quorum_is_best(tmp_path: Path) -> None:
+    store = opened(tmp_path / "ledger.db")
+    first = grow(store)
+    anchor(store, token(first), line(first), line(first, "v"))
+    second = grow(store)
+    anchor(store, token(second), line(second))
+    with closing(Reader(store.path)) as reader:
+        outside = OutsideReader(reader)
+        assert outside.best_over(0, lambda names: {"v", "w"} <= set(names)) == first
+        assert outside.best_over(0, lambda names: "x" in names) == second
+
+
 def test_what_an_anchor_names_is_found_again_with_it(tmp_path: Path) -> None:
     store = opened(tmp_path / "ledger.db")
     assert store.outside.newest() is None
@@ -74,9 +91,9 @@ def test_what_an_anchor_names_is_found_again_with_it(tmp_path: Path) -> None:
         assert outside.note(second) == f"note {second}\n— w {second}\n"
         assert outside.note(second + 1) is None
         # With both kinds before the newest; beyond them what there is.
-        assert outside.best_over(0) == second
-        assert outside.best_over(second) == third
-        assert outside.best_over(third) is None
+        assert outside.best_over(0, any_one) == second
+        assert outside.best_over(second, any_one) == third
+        assert outside.best_over(third, any_one) is None
         before = outside.anchored_before(seq + 1)
         assert sorted((at, row.tsa) for at, row in before) == [(first, "two"), (seq, "one")]
         assert outside.anchored_before(first) == []
@@ -93,7 +110,7 @@ def test_a_token_alone_is_better_than_a_cosignature_alone(tmp_path: Path) -> Non
     second = grow(store)
     anchor(store, line(second))
     with closing(Reader(store.path)) as reader:
-        assert OutsideReader(reader).best_over(0) == first
+        assert OutsideReader(reader).best_over(0, any_one) == first
 
 
 def test_a_rollback_forgets_them(tmp_path: Path) -> None:
@@ -119,7 +136,7 @@ def test_a_file_of_the_first_schema_has_none(tmp_path: Path) -> None:
         assert not outside.tokens(1)
         assert not outside.cosignatures(1)
         assert not outside.anchored_before(9)
-        assert (outside.stamped_size(), outside.best_over(0), outside.last_rotation()) == (
+        assert (outside.stamped_size(), outside.best_over(0, any_one), outside.last_rotation()) == (
             0,
             None,
             -1,

@@ -119,6 +119,9 @@ class MemoryLedger:
     def cosignatures(self, size: int) -> list[str]:
         return self.cosigned.get(size, [])
 
+    def rotations(self) -> list[bytes]:
+        return [raw for raw in self.raw if b'"ev":"x.KeyRotate"' in raw]
+
     def has_key(self, submission_id: str) -> bool | None:
         return submission_id not in self.keyless
 

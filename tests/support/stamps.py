@@ -49,9 +49,10 @@ class Makers:
 
     def web(self) -> httpx.AsyncClient:
         """The client the daemon asks by."""
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        return httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        """What a real transport would do."""
         name = request.url.host.partition(".")[0]
         self.asked.append(name)
         await trio.lowlevel.checkpoint()
