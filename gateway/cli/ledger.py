@@ -93,7 +93,7 @@ def verify(
         raise DataError(
             f"{file} is not a ledger file", hint="check a proof with: acuse verify", file=str(file)
         )
-    report = check_ledger(file, key, trust)
+    report = check_ledger(file, key, trust, quiet=run.as_json)
     print_report(run, report, None, (lang or language()) if in_words else None)
     return report.exit_code
 

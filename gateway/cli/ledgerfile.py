@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from gateway.cli.progress import counted_bar
 from gateway.errors import StorageError
 from gateway.evidence.keyfile import read_key
 from gateway.evidence.logkeys import NEXT_LOG_KEY
@@ -24,17 +26,23 @@ if TYPE_CHECKING:
     from gateway.settings import KeySource
 
 
-def check_ledger(path: Path, key: KeySource | None, trust: Trust) -> Report:
-    """Verifies the whole ledger file *path*.
+def check_ledger(path: Path, key: KeySource | None, trust: Trust, *, quiet: bool = False) -> Report:
+    """Verifies the whole ledger file *path*, with a bar on a terminal unless *quiet*.
 
     Raises:
         StorageError: it does not open.
     """
-    with LedgerFile(path, key) as source:
-        return verify_ledger(source, **trust.given())
+    from gateway.cli.auditing import examined
+
+    with (
+        LedgerFile(path, key) as source,
+        counted_bar("checking", source.size, quiet=quiet) as progress,
+        contextlib.closing(examined(path, source.size)) as parts,
+    ):
+        return verify_ledger(source, **trust.given(), parts=parts, progress=progress)
 
 
-class _Snapshot(Reader):
+class Snapshot(Reader):
     """A reader whose every question sees the same commit, however the daemon goes on writing."""
 
     def __init__(self, path: Path) -> None:
@@ -53,7 +61,7 @@ class LedgerFile:
         # The signer remembers a checkpoint only after its entries are durable. Read in this order
         # the ledger can be ahead of what it remembers, never behind.
         self.signer_state = _text(path.with_name(SIGNER_STATE))
-        self._reader = _Snapshot(path)
+        self._reader = Snapshot(path)
         self._outside = OutsideReader(self._reader)
         self.origin = self._reader.origin
         self.size = self._reader.size
@@ -87,8 +95,11 @@ class LedgerFile:
         return [self._reader.entry(each.seq) for each in stored_rotations(self._reader)]
 
     def has_key(self, submission_id: str) -> bool:
+        return self._reader.has_key(submission_id)
+
+    def last_seq(self, submission_id: str) -> int | None:
         row = self._reader.submission(submission_id)
-        return row is not None and row["key"] is not None
+        return None if row is None else int(row["last_seq"])
 
     def _vkey(self, path: Path, key: KeySource | None) -> str | None:
         """From the log key where this user may read it; without it a policy must name the key."""

@@ -20,14 +20,14 @@ _MAX_TOKEN_BYTES = 1 << 18
 _ZIP = b"PK\3\4"
 
 
-def examine(file: Path, trust: Trust) -> Report:
-    """The report on *file*, whatever kind of proof it is.
+def examine(file: Path, trust: Trust, *, quiet: bool = False) -> Report:
+    """The report on *file*, whatever kind of proof it is; a long ledger shows a bar unless *quiet*.
 
     Raises:
         DataError: no kind of proof at all, or it cannot be read.
     """
     if begins_as_ledger(file):
-        return _ledger(file, trust)
+        return _ledger(file, trust, quiet=quiet)
     data = read_file(file, MAX_PROOF_BYTES)
     if data.startswith(_ZIP):
         from gateway.evidence.examine import verify_container
@@ -42,12 +42,12 @@ def examine(file: Path, trust: Trust) -> Report:
     return verify_bundle(data, **trust.given())
 
 
-def _ledger(file: Path, trust: Trust) -> Report:
+def _ledger(file: Path, trust: Trust, *, quiet: bool) -> Report:
     """Here a ledger file is evidence that somebody handed in, not this machine's storage."""
     from gateway.cli.ledgerfile import check_ledger
 
     try:
-        return check_ledger(file, None, trust)
+        return check_ledger(file, None, trust, quiet=quiet)
     except StorageError as error:
         raise DataError(error.message, hint=error.hint, file=str(file)) from None
 

@@ -182,7 +182,7 @@ def verify(
     unreadable = False
     for file in files:
         try:
-            report = examine(file, trust)
+            report = examine(file, trust, quiet=run.as_json)
         except DataError as error:
             unreadable = True
             if len(files) == 1:

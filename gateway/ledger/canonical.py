@@ -18,7 +18,7 @@ import orjson
 from gateway.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_ENTRY_BYTES = 1 << 20
 #: Nesting of objects and arrays; ours reach 4. It bounds the recursion of every JSON reader.
@@ -29,6 +29,8 @@ INTEGER_LIMIT = 1 << 53
 _INTEGER_DIGITS = len(str(INTEGER_LIMIT))
 # Possessive, so that an unterminated string costs one pass and not one for each quote in it.
 _STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+#: orjson refuses integers from 2^53, and sorts keys.
+_STRICTLY = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_MARK = bytes(set(range(256)) - set(b"[]{},"))
 #: Some thousand strings and what stands between them.
@@ -138,6 +140,48 @@ def decode(data: bytes) -> dict[str, Any]:
     Raises:
         DataError: not canonical; `fields["reason"]` is "canonical".
     """
+    found = _decode_plain(data)
+    return _decode_any(data) if found is None else found
+
+
+def _decode_plain(data: bytes) -> dict[str, Any] | None:
+    """What `_decode_any` makes of an ordinary entry, twice as fast; None: ask `_decode_any`.
+
+    On ASCII text that is not deeply nested, orjson's octets are those of `encode` for every value
+    of the permitted types. So where they give *data* back and no value is of another type, the
+    strict reader could say nothing else.
+    """
+    if not data.isascii() or len(data) > MAX_ENTRY_BYTES:
+        return None
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        return None
+    try:
+        value = orjson.loads(data)
+        if type(value) is not dict or orjson.dumps(value, option=_STRICTLY) != data:
+            return None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return None if _has_float(value.values()) else value
+
+
+def _has_float(values: Iterable[Any]) -> bool:
+    """Whether there is a float at any depth (which is bounded)."""
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is int:
+            continue
+        if kind is list:
+            if _has_float(value):
+                return True
+        elif kind is dict:
+            if _has_float(value.values()):
+                return True
+        elif kind is float:
+            return True
+    return False
+
+
+def _decode_any(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_ENTRY_BYTES:
         raise refusal(f"{len(data)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
     try:

@@ -110,6 +110,25 @@ class Frontier:
         self.size += 1
         return full
 
+    def append_tile(self, hashes: bytes) -> list[tuple[int, int, bytes]]:
+        """Add the leaf hashes of a whole tile where one begins: `append` for each, in half the
+        time.
+        """
+        assert not self.size % TILE_WIDTH
+        assert len(hashes) == TILE_BYTES
+        full = [(0, self.size >> TILE_HEIGHT, hashes)]
+        self.size += TILE_WIDTH - 1  # `_put` names tiles by their last leaf
+        root, height, carry = tile_root(hashes), TILE_HEIGHT, self.size
+        self._put(1, root, full)
+        while carry >> height & 1:
+            root = node_hash(self._roots.pop(), root)
+            height += 1
+            if not height % TILE_HEIGHT:
+                self._put(height // TILE_HEIGHT, root, full)
+        self._roots.append(root)
+        self.size += 1
+        return full
+
     def _put(self, level: int, root: bytes, full: list[tuple[int, int, bytes]]) -> None:
         if level == len(self._tiles):
             self._tiles.append(bytearray())

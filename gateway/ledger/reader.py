@@ -159,6 +159,14 @@ class Reader:
         """The row of a submission, by its public id."""
         return self._one("SELECT * FROM submissions WHERE submission_id=:id", {"id": submission_id})
 
+    def has_key(self, submission_id: str) -> bool:
+        """Whether there is a key for that submission."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT key IS NOT NULL FROM submissions WHERE submission_id=?", (submission_id,)
+            ).fetchone()
+        return row is not None and bool(row[0])
+
     def submissions(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Rows of submissions, newest first, page by page.
 

@@ -125,6 +125,10 @@ class MemoryLedger:
     def has_key(self, submission_id: str) -> bool | None:
         return submission_id not in self.keyless
 
+    def last_seq(self, submission_id: str) -> int | None:
+        chain = self.chains.get(submission_id)
+        return chain[-1][0] if chain else None
+
     # -- writing ---------------------------------------------------------------------------------
 
     def read(self, level: int, index: int) -> bytes:
