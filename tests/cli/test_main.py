@@ -53,6 +53,8 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "consent withdraw",
         "demo",
         "ledger checkpoint",
+        "ledger consistency",
+        "ledger export",
         "ledger head",
         "ledger verify",
         "messages cancel",
