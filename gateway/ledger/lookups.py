@@ -206,8 +206,12 @@ class Lookups(RowReader):
 
     def last_orphans(self, limit: int) -> list[ReceiptRow]:
         """The latest receipts that matched nothing yet, repeated ones too, oldest first."""
-        latest = "submission IS NULL ORDER BY id DESC LIMIT ?"
-        return self._rows(ReceiptRow, latest, (limit,))[::-1]
+        # Left to itself SQLite would look through all receipts there ever were, from the latest.
+        latest = (
+            "id IN (SELECT id FROM receipts INDEXED BY receipts_orphaned"
+            " WHERE submission IS NULL ORDER BY id DESC LIMIT ?) ORDER BY id"
+        )
+        return self._rows(ReceiptRow, latest, (limit,))
 
     def unidentified(self, limit: int) -> list[tuple[int, int]]:
         """Row id and segment number of what is open and has no message id: accepted without one,

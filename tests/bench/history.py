@@ -234,7 +234,7 @@ class History:
 
 
 def _patterns(reader: Reader, vault: Vault) -> Iterator[Pattern]:
-    for row in reader.submissions({}):
+    for row in reader.submissions({"limit": PATTERNS}):
         if row["closed_ms"] is None:
             continue
         key = vault.unwrap(row["key"], row["submission_id"], row["month"])
