@@ -18,6 +18,8 @@ HERE: Final = Path(__file__).resolve().parent
 PREFIX: Final = HERE.parent.parent / ".interop"
 NODE_MODULES: Final = PREFIX / "node" / "node_modules"
 SMPP34_PYTHON: Final = PREFIX / "smpp34" / "bin" / "python"
+#: A reader of transparency logs, for `PYTHONPATH`; it asks for a newer Python than it needs.
+TLOG: Final = PREFIX / "tlog"
 #: Kannel's Debian package starts a gateway with its default password, so it is not installed.
 KANNEL: Final = PREFIX / "kannel" / "usr" / "sbin"
 
@@ -125,6 +127,18 @@ def _smpp34() -> None:
     shutil.copy(pins, stamp)
 
 
+def _tlog() -> None:
+    """Unpack what requirements-tlog.txt pins; what it needs is what Acuse needs."""
+    pins, stamp = HERE / "requirements-tlog.txt", TLOG / "installed.txt"
+    if _unchanged(stamp, pins):
+        return
+    shutil.rmtree(TLOG, ignore_errors=True)
+    pip = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet")
+    options = ("--require-hashes", "--no-deps", "--ignore-requires-python", "--target", str(TLOG))
+    _run("aics-tlog", *pip, *options, "-r", str(pins))
+    shutil.copy(pins, stamp)
+
+
 def install() -> None:
     """Get what is missing.
 
@@ -139,6 +153,7 @@ def install() -> None:
     _kannel()
     _node()
     _smpp34()
+    _tlog()
 
 
 if __name__ == "__main__":
