@@ -26,9 +26,11 @@ _DEBIAN: Final = {
     "nodejs": ("node", "--version"),
     "npm": ("npm", "--version"),
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
+    "poppler-utils": ("pdftotext", "-v"),
     "tshark": ("tshark", "--version"),
     "openssl": ("openssl", "version"),
     "chromium": ("chromium", "--version"),
+    "zbar-tools": ("zbarimg", "--version"),
 }
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 _TRUST: Final = ("--yes", "--no-install-recommends")
