@@ -346,7 +346,7 @@ def _texts(value: object, what: str) -> dict[str, str]:
 
 
 def _witnesses(note: str, bundle: Bundle) -> tuple[Witness, ...]:
-    text, lines = open_note(note)
+    _, lines = open_note(note)
     found = []
     for vkey in bundle.witnesses:
         key = Verifier.from_vkey(vkey)

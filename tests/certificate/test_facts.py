@@ -23,9 +23,19 @@ from gateway.certificate.outcome import notes, outcome_of, stamped_by, withheld
 from gateway.certificate.words import LANGUAGES, words_of
 from gateway.errors import DataError
 from gateway.evidence.bundle import Token
-from gateway.ledger.entry import time_text
+from gateway.ledger.entry import object_hash, time_text
 from gateway.ledger.note import open_note
-from tests.support.certificates import LONG, PLAIN, TSA, Story, delivered, said, stories
+from tests.support.certificates import (
+    LONG,
+    PLAIN,
+    PROFILES,
+    TSA,
+    Story,
+    delivered,
+    said,
+    stories,
+    token_over,
+)
 
 PENDING = ["pending"]
 
@@ -241,6 +251,39 @@ def test_parties_without_a_name_are_called_what_is_known_of_them() -> None:
     story = delivered(issuer={"policy_uri": ""}, sender={"sender_id": "ACME"})
     text = said(story.bundle())
     assert "sms.example.es/2026a hace constar que acme le encargó" in text
+
+
+def test_a_late_response_is_no_receipt() -> None:
+    profile = object_hash(PROFILES["movistar"])
+    late = {"operator": "movistar", "bind": "movistar/1", "profile": profile, "part": 1, "err": ""}
+    story = Story().relay().receipt("E.1", "DELIVRD").seal("delivered")
+    at = time_text(story.ledger.now_ms)
+    answer = {"stat": "ESME_ROK", "rx": at, "done": None, "message_id": "4A99"}
+    story.event("x.CarrierReport", {"response.1": b"late"}, **late, **answer)
+    text = said(story.bundle())
+    assert "Respuesta del operador: ESME_ROK" in text
+    assert "4A99" in text
+    assert text.count("Llegada del recibo") == 1
+
+
+def test_a_receipt_without_a_date_has_only_our_time() -> None:
+    story = Story().relay().receipt("E.1", "DELIVRD", done=None).seal("delivered")
+    text = said(story.bundle())
+    assert "Entrega, según el operador" not in text
+    assert text.count("Llegada del recibo, segmento 1") == 1
+
+
+def test_a_reason_of_a_later_version_is_told_by_its_code() -> None:
+    story = Story(code="A.2", decision={"action": "refuse", "reason": "moon_phase"}).seal("refused")
+    assert "Motivo: otro (moon_phase)." in said(story.bundle())
+
+
+def test_a_token_over_something_else_counts_for_nothing() -> None:
+    story, other = delivered(), delivered("otro")
+    note = open_note(story.ledger.checkpoint())[0]
+    story.tokens = [Token("Cruzada", note, token_over(other.ledger.checkpoint(), at_ms=0).der)]
+    assert stamped_by(story.facts()) == []
+    assert "no se puede leer, o es de otra cosa" in said(story.bundle())
 
 
 def test_unknown_keys_of_entries_and_envelope_are_not_printed() -> None:
