@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Block: TypeAlias = dict[str, Any]
 DASH = "\u2013"
 _HEX_PER_LINE = 16
+_WHOLE_CHARACTERS = 2000
 #: Values of sentences that stand out.
 _NAMES = frozenset({"issuer", "sender", "operator"})
 
@@ -96,7 +97,8 @@ class Scribe:
     def fields(self, *rows: tuple[str, object]) -> Block:
         """Labels with values; a value is runs, `{"why"}` or `{"mono"}`; empty ones are left out."""
         kept = [(self.label(key), value) for key, value in rows if value not in ("", [], None)]
-        return {"kind": "fields", "rows": kept}
+        # What is short stays on one page; what is long must be free to go on.
+        return {"kind": "fields", "rows": kept, "whole": len(str(kept)) < _WHOLE_CHARACTERS}
 
     def mono(self, text: str) -> dict[str, Runs]:
         """A value in the fixed-width font."""
