@@ -31,9 +31,12 @@ SHOWN = "shown"
 WITHHELD = "withheld"
 #: Destroyed, lawfully: nobody can show it any more.
 ERASED = "erased"
-#: A page sets every event and every octet of its receipts; beyond this it would be a book.
-MAX_BUNDLE_BYTES = 4 << 20
-MAX_EVENTS = 1000
+#: Pages show every event, character and octet of a receipt, or there are none: beyond this they
+#: would be a book, and cost a verifier who makes them again more than 256 MiB.
+MAX_BUNDLE_BYTES = 1 << 20
+MAX_EVENTS = 200
+MAX_CHARACTERS = 8_000
+MAX_RECEIPT_BYTES = 48 << 10
 
 #: What tells how far an open submission has come.
 _MOVING = frozenset(
@@ -228,13 +231,8 @@ def read_facts(data: bytes) -> Facts:
             another type than Acuse writes.
     """
     bundle = parse_bundle(data)
-    if len(data) > MAX_BUNDLE_BYTES or len(bundle.entries) > MAX_EVENTS:
-        raise DataError(
-            f"the bundle has {len(data)} bytes and {len(bundle.entries)} events, too many to print",
-            hint=f"a page takes {MAX_BUNDLE_BYTES} bytes and {MAX_EVENTS} events;"
-            " the bundle itself is proof enough",
-            field="bundle",
-        )
+    _check_size("bytes", len(data), MAX_BUNDLE_BYTES)
+    _check_size("events", len(bundle.entries), MAX_EVENTS)
     report = verify_bundle(data, now_ms=0, stamp_check=stated)
     if report.verdict in (INVALID, FORK):
         raise DataError(
@@ -242,7 +240,22 @@ def read_facts(data: bytes) -> Facts:
             hint="`acuse verify` says more; no certificate is made of it",
             field="bundle",
         )
-    return _facts(bundle, data, report.not_before_ms, report.not_after_ms)
+    facts = _facts(bundle, data, report.not_before_ms, report.not_after_ms)
+    contents = [item for one in facts.events for item in one.contents.items()]
+    texts = [content.text or "" for name, content in contents if name == "text"]
+    receipts = [content.value for name, content in contents if name in ("receipt", "deliver")]
+    _check_size("characters", sum(map(len, texts)), MAX_CHARACTERS)
+    _check_size("octets of receipts", sum(map(len, receipts)), MAX_RECEIPT_BYTES)
+    return facts
+
+
+def _check_size(what: str, count: int, most: int) -> None:
+    if count > most:
+        raise DataError(
+            f"the bundle has {count} {what}, too many to print",
+            hint=f"pages take {most}; the bundle itself is proof enough",
+            field="bundle",
+        )
 
 
 def _facts(bundle: Bundle, data: bytes, low_ms: int | None, high_ms: int | None) -> Facts:
@@ -333,7 +346,7 @@ def _texts(value: object, what: str) -> dict[str, str]:
 
 
 def _witnesses(note: str, bundle: Bundle) -> tuple[Witness, ...]:
-    text, lines = open_note(note)
+    _, lines = open_note(note)
     found = []
     for vkey in bundle.witnesses:
         key = Verifier.from_vkey(vkey)

@@ -54,11 +54,8 @@ def characters(family: str) -> frozenset[int]:
 
 def _table(data: bytes, start: int, wanted: bytes) -> int:
     (tables,) = struct.unpack_from(">H", data, start + 4)
-    for index in range(tables):
-        tag, _, offset, _ = struct.unpack_from(">4sIII", data, start + 12 + 16 * index)
-        if tag == wanted:
-            return int(offset)
-    raise AssertionError(f"a font without {wanted!r}")
+    listed = struct.iter_unpack(">4sIII", data[start + 12 : start + 12 + 16 * tables])
+    return next(int(offset) for tag, _, offset, _ in listed if tag == wanted)
 
 
 def _mapped(data: bytes, cmap: int) -> Iterator[int]:
@@ -85,13 +82,12 @@ def _segments(data: bytes, at: int) -> Iterator[int]:
         zip(starts, ends, deltas, ranges, strict=True)
     ):
         for code in range(first, min(last, 0xFFFE) + 1):
-            glyph = code
+            glyph = code + delta
             if away:
                 place = ranges_at + 2 * index + away + 2 * (code - first)
-                (glyph,) = struct.unpack_from(">H", data, place)
-                if not glyph:
-                    continue
-            if (glyph + delta) & 0xFFFF:
+                (found,) = struct.unpack_from(">H", data, place)
+                glyph = found + delta if found else 0
+            if glyph & 0xFFFF:
                 yield code
 
 

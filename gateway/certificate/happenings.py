@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.certificate.facts import SHOWN
 from gateway.certificate.moments import MOST_ZONES, claimed, exact, there
-from gateway.certificate.outcome import authorities_at, clock_disagrees, reports
+from gateway.certificate.outcome import authorities_at, clock_disagrees, is_receipt, reports
 from gateway.ledger import entry as event
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _rows(scribe: Scribe, zones: list[str]) -> Iterator[_Row]:
             yield row("relayed", one.at_ms, clock)
         elif one.code == event.SEAL:
             yield row("sealed", one.at_ms, clock)
-        elif one in reports(facts):
+        elif one in reports(facts) and is_receipt(one):
             done_ms = one.time("done")
             if done_ms is not None:
                 key = "claimed" if one.code == event.CONTENT_HANDOVER else "final"
@@ -120,7 +120,7 @@ def _readable(raw: bytes) -> str:
 def _receipt(scribe: Scribe, one: Event) -> Iterator[Block]:
     reply = one.code == event.RECEIVED
     received_ms, done_ms = one.time("rx"), one.time("done")
-    title = scribe.label("reply" if reply else "receipt")
+    title = scribe.label("reply" if reply else "receipt" if is_receipt(one) else "status")
     yield {"kind": "sub", "text": f"{title} · {one.seq}"}
     offset = scribe.facts.operators.get(one.text("operator"), {}).get("receipt_utc_offset")
     raw = next(
@@ -138,7 +138,9 @@ def _receipt(scribe: Scribe, one: Event) -> Iterator[Block]:
         ("reply", scribe.content(one.contents["text"]) if "text" in one.contents else ""),
         ("readable", scribe.mono(readable) if readable and not reply else ""),
     )
-    if raw is not None and raw.status == SHOWN:
+    if raw is None:
+        return
+    if raw.status == SHOWN:
         yield scribe.dump(raw.value)
-    elif raw is not None:
+    else:
         yield {"kind": "text", "runs": [{"why": scribe.status(raw)}]}

@@ -8,6 +8,8 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from gateway.errors import DataError
+
 if TYPE_CHECKING:
     from gateway.certificate.facts import Facts
     from gateway.certificate.words import Words
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 #: More places than these are no help to a reader.
 MOST_ZONES = 3
 _UTC = "UTC"
+#: 9999-01-01T00:00:00Z
+_END_MS = 253_370_764_800_000
 
 
 @cache
@@ -43,7 +47,17 @@ def places(facts: Facts) -> list[str]:
 
 
 def local(instant_ms: int, name: str) -> datetime:
-    """The instant by the clocks of the zone *name* (`places`, or UTC)."""
+    """The instant by the clocks of the zone *name* (`places`, or UTC).
+
+    Raises:
+        DataError: it lies before 1970 or after 9998, where calendars have no place for a zone.
+    """
+    if not 0 <= instant_ms < _END_MS:
+        raise DataError(
+            "an entry has a time that no calendar has in every zone",
+            hint="no certificate is made of an entry that Acuse does not write like this",
+            field="t",
+        )
     moment = datetime.fromtimestamp(instant_ms // 1000, UTC)
     there = None if name == _UTC else zone(name)
     return moment if there is None else moment.astimezone(there)

@@ -58,6 +58,11 @@ def reports(facts: Facts) -> list[Event]:
     return facts.of(*_REPORTS)
 
 
+def is_receipt(one: Event) -> bool:
+    """Whether a report came as a receipt; else it is a late response to a submission."""
+    return "receipt" in one.contents
+
+
 def clock_disagrees(facts: Facts, report: Event) -> bool:
     """Whether the time an operator claims lies before the submission or after its receipt."""
     done_ms = report.time("done")

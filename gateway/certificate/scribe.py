@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.certificate.facts import SHOWN
 from gateway.certificate.moments import Calendar, places
-from gateway.certificate.writing import Runs, lines, runs
+from gateway.certificate.writing import COARSE, Runs, lines, runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Block: TypeAlias = dict[str, Any]
 DASH = "\u2013"
 _HEX_PER_LINE = 16
+_WHOLE_CHARACTERS = 2000
 #: Values of sentences that stand out.
 _NAMES = frozenset({"issuer", "sender", "operator"})
 
@@ -96,11 +97,12 @@ class Scribe:
     def fields(self, *rows: tuple[str, object]) -> Block:
         """Labels with values; a value is runs, `{"why"}` or `{"mono"}`; empty ones are left out."""
         kept = [(self.label(key), value) for key, value in rows if value not in ("", [], None)]
-        return {"kind": "fields", "rows": kept}
+        # What is short stays on one page; what is long must be free to go on.
+        return {"kind": "fields", "rows": kept, "whole": len(str(kept)) < _WHOLE_CHARACTERS}
 
     def mono(self, text: str) -> dict[str, Runs]:
         """A value in the fixed-width font."""
-        return {"mono": self.runs(text)}
+        return {"mono": runs(text, hardened=self._hardened, grain=COARSE)}
 
     def table(self, widths: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Block:
         """A table; *widths* is a word a column: `auto`, `1fr`, … as the template reads them."""
@@ -117,7 +119,8 @@ class Scribe:
 
     def code(self, *rows: str) -> Block:
         """Lines in the fixed-width font, exactly as they are."""
-        return {"kind": "code", "lines": [self.runs(row) for row in rows]}
+        shown = [runs(row, hardened=self._hardened, grain=COARSE) for row in rows]
+        return {"kind": "code", "lines": shown}
 
     def dump(self, data: bytes) -> Block:
         """Octets as offset, hex and ASCII."""

@@ -10,6 +10,7 @@ import segno
 from gateway.certificate.moments import exact
 from gateway.certificate.outcome import (
     authorities_at,
+    is_receipt,
     notes,
     outcome_of,
     stamped_by,
@@ -241,6 +242,8 @@ def happened(scribe: Scribe, one: Event) -> str:
     """An event in a few words."""
     words = scribe.words
     key = one.code if words.has("event", one.code) and one.code[1:2] == "." else "other"
+    if one.code == event.CARRIER_REPORT and not is_receipt(one):
+        key = "answered"
     none = words("status", "none")
     state = one.text("state")
     return words(

@@ -7,14 +7,13 @@ this log and that the key it names signed it, and no more; whose key that is,
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import DataError
 from gateway.evidence.tokens import Token
+from gateway.ledger.note import decode_base64
 from gateway.ledger.stamps import Stamp
 
 if TYPE_CHECKING:
@@ -57,11 +56,12 @@ def _read(der: bytes, note_text: str) -> Token | None:
 
 
 def read_timestamp(item: Timestamp) -> TokenFacts:
-    """What a bundle's `timestamps` item states."""
-    try:
-        der = base64.b64decode(item.token.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        der = b""
+    """What a bundle's `timestamps` item states.
+
+    Raises:
+        DataError: the token is not base64.
+    """
+    der = decode_base64(item.token, what=f"the token of {item.tsa}", reason="timestamp")
     digest, token = hashlib.sha256(der).hexdigest(), _read(der, item.over)
     if token is None:
         return TokenFacts(item.tsa, digest, None, "", "")

@@ -32,7 +32,9 @@ Runs: TypeAlias = str | list[Run]
 #: Longer words get places to break at.
 _LONG_WORD = 24
 _IDEOGRAPHS = "\u2e80"
-_BREAK_EVERY = 4
+#: `grain` of prose, and of what is set in the fixed-width font.
+FINE = 6
+COARSE = 16
 _ENDS = re.compile(r"[ -]")
 _TOO_LONG = re.compile(rf"([^ -]{{{_LONG_WORD + 1},}})")
 #: U+0020 to U+007E always stand as they are.
@@ -41,10 +43,13 @@ _PLAIN = frozenset(map(chr, range(0x20, 0x7F)))
 _EMOJI_MARKS = frozenset("\ufe0f\u20e3")
 
 
-def runs(text: str, *, hardened: bool = False) -> Runs:
-    """One line of text. *hardened*: only what the Latin font has, without any mark, is set."""
+def runs(text: str, *, hardened: bool = False, grain: int = FINE) -> Runs:
+    """One line of text. *hardened*: only what the Latin font has, without any mark, is set.
+
+    *grain*: a long word may break after so many characters (each place to break costs time).
+    """
     if _easy().issuperset(text):
-        return _breaking(text)
+        return _breaking(text, grain)
     made: list[Run] = []
     plain, word, cjk = "", 0, cjk_family(text)
     for cluster in clusters(text):
@@ -74,15 +79,15 @@ def _easy() -> frozenset[str]:
     )
 
 
-def _breaking(text: str) -> Runs:
+def _breaking(text: str, grain: int) -> Runs:
     """Easy text, with places to break at in its long words."""
     if len(text) <= _LONG_WORD or not _TOO_LONG.search(text):
         return text
     made: list[Run] = []
     for piece in _TOO_LONG.split(text):
         if len(piece) > _LONG_WORD and not _ENDS.search(piece):
-            for at in range(0, len(piece), _BREAK_EVERY):
-                made += [piece[at : at + _BREAK_EVERY], {"b": 1}]
+            for at in range(0, len(piece), grain):
+                made += [piece[at : at + grain], {"b": 1}]
         elif piece:
             made.append(piece)
     return made

@@ -9,14 +9,33 @@ from typing import Any
 
 import pytest
 
-from gateway.certificate.facts import ERASED, MAX_EVENTS, SHOWN, WITHHELD, read_facts
+from gateway.certificate.facts import (
+    ERASED,
+    MAX_CHARACTERS,
+    MAX_EVENTS,
+    MAX_RECEIPT_BYTES,
+    SHOWN,
+    WITHHELD,
+    read_facts,
+)
 from gateway.certificate.moments import Calendar, claimed, exact, places, there, zone
 from gateway.certificate.outcome import notes, outcome_of, stamped_by, withheld
 from gateway.certificate.words import LANGUAGES, words_of
 from gateway.errors import DataError
 from gateway.evidence.bundle import Token
+from gateway.ledger.entry import object_hash, time_text
 from gateway.ledger.note import open_note
-from tests.support.certificates import LONG, PLAIN, TSA, Story, delivered, said, stories
+from tests.support.certificates import (
+    LONG,
+    PLAIN,
+    PROFILES,
+    TSA,
+    Story,
+    delivered,
+    said,
+    stories,
+    token_over,
+)
 
 PENDING = ["pending"]
 
@@ -140,10 +159,10 @@ def test_what_is_withheld_or_destroyed_says_so_and_is_never_blank() -> None:
 def test_a_time_stamp_is_named_only_if_it_is_over_all_of_it() -> None:
     story = delivered()
     note = story.ledger.checkpoint()
-    for token, named in ((b"garbage", []), (b"", [])):
+    for token in (b"garbage", b""):
         story.tokens = [Token("Falsa", open_note(note)[0], token)]
         facts = story.facts()
-        assert stamped_by(facts) == named
+        assert stamped_by(facts) == []
         assert "sello de tiempo pendiente" in said(story.bundle())
     assert stamped_by(delivered().stamp(tsa="Una").facts()) == ["Una"]
     early = Story().stamp(tsa="Temprana")
@@ -234,6 +253,39 @@ def test_parties_without_a_name_are_called_what_is_known_of_them() -> None:
     assert "sms.example.es/2026a hace constar que acme le encargó" in text
 
 
+def test_a_late_response_is_no_receipt() -> None:
+    profile = object_hash(PROFILES["movistar"])
+    late = {"operator": "movistar", "bind": "movistar/1", "profile": profile, "part": 1, "err": ""}
+    story = Story().relay().receipt("E.1", "DELIVRD").seal("delivered")
+    at = time_text(story.ledger.now_ms)
+    answer = {"stat": "ESME_ROK", "rx": at, "done": None, "message_id": "4A99"}
+    story.event("x.CarrierReport", {"response.1": b"late"}, **late, **answer)
+    text = said(story.bundle())
+    assert "Respuesta del operador: ESME_ROK" in text
+    assert "4A99" in text
+    assert text.count("Llegada del recibo") == 1
+
+
+def test_a_receipt_without_a_date_has_only_our_time() -> None:
+    story = Story().relay().receipt("E.1", "DELIVRD", done=None).seal("delivered")
+    text = said(story.bundle())
+    assert "Entrega, según el operador" not in text
+    assert text.count("Llegada del recibo, segmento 1") == 1
+
+
+def test_a_reason_of_a_later_version_is_told_by_its_code() -> None:
+    story = Story(code="A.2", decision={"action": "refuse", "reason": "moon_phase"}).seal("refused")
+    assert "Motivo: otro (moon_phase)." in said(story.bundle())
+
+
+def test_a_token_over_something_else_counts_for_nothing() -> None:
+    story, other = delivered(), delivered("otro")
+    note = open_note(story.ledger.checkpoint())[0]
+    story.tokens = [Token("Cruzada", note, token_over(other.ledger.checkpoint(), at_ms=0).der)]
+    assert stamped_by(story.facts()) == []
+    assert "no se puede leer, o es de otra cosa" in said(story.bundle())
+
+
 def test_unknown_keys_of_entries_and_envelope_are_not_printed() -> None:
     found = json.loads(stories()["text-plain"])
     found["note_to_the_reader"] = "trust me"
@@ -245,9 +297,22 @@ def test_more_events_than_pages_can_bear_are_refused() -> None:
     story = Story().relay()
     for _ in range(MAX_EVENTS):
         story.event("x.Duplicate", of=2)
-    with pytest.raises(DataError, match="too many to print") as caught:
+    with pytest.raises(DataError, match="202 events, too many to print") as caught:
         story.facts()
-    assert "the bundle itself is proof enough" in caught.value.hint
+    assert caught.value.hint == "pages take 200; the bundle itself is proof enough"
+
+
+def test_longer_texts_and_receipts_than_pages_can_bear_are_refused() -> None:
+    with pytest.raises(DataError, match="8001 characters"):
+        delivered("x" * (MAX_CHARACTERS + 1)).facts()
+    assert delivered("x" * MAX_CHARACTERS).facts().text.text == "x" * MAX_CHARACTERS
+    story = Story().relay()
+    reply = {"text": b"x", "deliver": bytes(MAX_RECEIPT_BYTES + 1)}
+    at = time_text(story.ledger.now_ms)
+    with pytest.raises(DataError, match="octets of receipts, too many"):
+        story.event("F.3", reply, operator="movistar", bind="x", rx=at).facts()
+    with pytest.raises(DataError, match="bytes, too many"):
+        read_facts(story.bundle() + b" " * (1 << 20))
 
 
 def test_witnesses_are_named_only_if_their_signature_holds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import unicodedata
 from typing import Any
 
@@ -182,6 +183,22 @@ def test_ideographs_are_drawn_as_the_language_beside_them_draws_them() -> None:
     assert glyphs.cjk_family("漢字かな") == glyphs.JAPANESE
     assert glyphs.cjk_family("漢字 한글") == glyphs.KOREAN
     assert glyphs.cjk_family("汉字") == glyphs.CHINESE
+
+
+def test_a_font_may_list_characters_it_has_no_glyph_for() -> None:
+    segments = struct.pack(
+        ">7H 3H H 3H 3H 3H 2H",
+        *(4, 0, 0, 6, 0, 0, 0),
+        *(0x42, 0x62, 0xFFFF, 0),  # ends
+        *(0x41, 0x61, 0xFFFF),
+        *(0, 5, 1),
+        *(6, 0, 0),  # the first segment's glyphs stand in a list, the others are counted on
+        *(0, 7),
+    )
+    groups = struct.pack(">HHIII 3I 3I", 12, 0, 0, 0, 2, 0x1F600, 0x1F601, 9, 0x30, 0x31, 0)
+    head = struct.pack(">HH", 0, 2) + struct.pack(">HHI HHI", 3, 1, 20, 3, 10, 20 + len(segments))
+    found = set(glyphs._mapped(head + segments + groups, 0))
+    assert found == {0x42, 0x61, 0x62, 0x1F600, 0x1F601, 0x31}
 
 
 def test_the_fonts_have_what_their_scripts_need() -> None:

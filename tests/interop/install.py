@@ -29,9 +29,11 @@ _DEBIAN: Final = {
     "npm": ("npm", "--version"),
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
     "softhsm2": ("softhsm2-util", "--version"),
+    "poppler-utils": ("pdftotext", "-v"),
     "tshark": ("tshark", "--version"),
     "openssl": ("openssl", "version"),
     "chromium": ("chromium", "--version"),
+    "zbar-tools": ("zbarimg", "--version"),
 }
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 _TRUST: Final = ("--yes", "--no-install-recommends")

@@ -300,7 +300,11 @@ def _everything() -> Story:
         profile=object_hash(_profile("bare")),
         parts=[{"n": 1, "message_id": "", "sent": sent, "answered": sent}],
     )
-    wrong = {"operator": "bare", "done": "2026-11-21T15:00:07Z", "replaced_by": "01a1-next"}
+    wrong: dict[str, Any] = {
+        "operator": "bare",
+        "done": "2026-11-21T15:00:07Z",
+        "replaced_by": "01a1-next",
+    }
     story.receipt("x.CarrierReport", "DELIVRD", **wrong).seal("delivered_to_operator")
     story.event("x.Reopened", of=ledger.size - 1, untied=[ledger.size - 2])
     story.receipt("x.CarrierReport", "UNKNOWN", operator="bare", replaces="01a1-last")
