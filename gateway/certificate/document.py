@@ -183,8 +183,11 @@ def _title(data: bytes) -> tuple[object, ...]:
 
     With a reader of its own: pyHanko takes metadata apart in place, and cannot compare it then.
     """
-    shown = _reader(data).document_meta_view
-    return (shown.title, shown.author, shown.subject, tuple(shown.keywords), shown.creator)
+    reader = _reader(data)
+    info = _at(reader.trailer, "/Info", DictionaryObject())
+    plain = [f"{key} {info[key]}" for key in sorted(info) if key not in ("/ModDate", "/Producer")]
+    shown = reader.document_meta_view
+    return (*plain, shown.title, shown.author, shown.subject, *shown.keywords, shown.creator)
 
 
 def _check_coverage(signature: EmbeddedPdfSignature, what: str, found: Found) -> None:

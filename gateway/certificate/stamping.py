@@ -47,7 +47,7 @@ class Stamper(TimeStamper):
     """
 
     def __init__(self, tsa: Timestamp, crls: Iterable[crl.CertificateList] = ()) -> None:
-        super().__init__()
+        TimeStamper.__init__(self)
         self.tsa = tsa
         self.roots = read_certificates(tsa.ca_file, "timestamp.ca_file")
         self._crls = tuple(crls)
@@ -62,7 +62,7 @@ class Stamper(TimeStamper):
         self, message_digest: bytes, md_algorithm: str
     ) -> tuple[int | None, tsp.TimeStampReq]:
         """The request, with the configured policy in it."""
-        nonce, request = super().request_cms(message_digest, md_algorithm)
+        nonce, request = TimeStamper.request_cms(self, message_digest, md_algorithm)
         if self.tsa.policy_oid is not None:
             request["req_policy"] = self.tsa.policy_oid
         return nonce, request

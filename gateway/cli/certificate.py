@@ -130,6 +130,16 @@ class Order:
         args = {"submission_id": submission_id, "redact": list(self.redact)}
         return str(client.call("bundle", args)["bundle"]).encode()
 
+    def made(self, submission_id: str, path: Path, size_bytes: int) -> dict[str, object]:
+        """What `--json` says of one that was written."""
+        return {
+            "submission_id": submission_id,
+            "file": str(path),
+            "bytes": size_bytes,
+            "language": self.language,
+            "sealed": not self.unsealed,
+        }
+
 
 def is_stamped(bundle: str) -> bool:
     """Whether a time stamp covers the bundle's own checkpoint."""
@@ -147,9 +157,9 @@ def _settings(run: Run) -> Settings:
 def _issue_one(order: Order, submission_id: str, output: Path | None) -> int:
     if output is None and (sys.stdout.isatty() or order.run.as_json):
         raise UsageError("-o is missing", hint="a PDF is nothing for a terminal: -o FILE")
-    from gateway.cli.issuing import maker
+    from gateway.cli.issuing import Recipe
 
-    with maker(order) as make, order.run.client() as client:
+    with Recipe.of(order).maker() as make, order.run.client() as client:
         bundle = order.bundle(client, submission_id)
         pdf = make(bundle)
     if not is_stamped(bundle.decode()):
@@ -161,15 +171,7 @@ def _issue_one(order: Order, submission_id: str, output: Path | None) -> int:
         return 0
     write_file(output, pdf)
     if order.run.as_json:
-        print_json(
-            {
-                "submission_id": submission_id,
-                "file": str(output),
-                "bytes": len(pdf),
-                "language": order.language,
-                "sealed": not order.unsealed,
-            }
-        )
+        print_json(order.made(submission_id, output, len(pdf)))
     else:
         say(f"wrote {output}; check it with: acuse verify {output}")
     return 0

@@ -1,15 +1,15 @@
-"""Certificates by the hundred: fetched one after the other, set and sealed by a few threads."""
+"""Certificates by the hundred: fetched one after the other, set and sealed by several processes."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import queue
+import multiprocessing
+import signal
 import sys
-import threading
 from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cli.command import write_file
@@ -24,47 +24,65 @@ if TYPE_CHECKING:
     from gateway.cli.certificate import Order
     from gateway.cli.client import Client
     from gateway.errors import AcuseError
+    from gateway.settings import Seal, Timestamp
 
-#: Most of their time goes into waiting for the TSA. A hardware module takes one login at a time.
-_THREADS = 4
+#: More than cores: a good part of the time goes into waiting for the TSA.
+_PROCESSES = 4
 #: Certificates fetched and not yet written; bounds the memory.
 _AHEAD = 16
 
 
-@contextlib.contextmanager
-def maker(order: Order) -> Iterator[Callable[[bytes], bytes]]:
-    """What makes the PDF of a bundle, sealed unless the order says otherwise; any thread may call
-    it, each has a sealer of its own.
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What it takes to make the PDF of a bundle, in this process or in another."""
 
-    Raises:
-        ConfigError, NotPermitted, StorageError: the seal or the TSA is not as it must be.
-    """
-    from gateway.certificate import page
+    language: str
+    #: Seal and TSAs; None: it stays unsealed.
+    sealed_with: tuple[Seal, tuple[Timestamp, ...]] | None
 
-    if order.unsealed:
-        yield lambda bundle: page.render(bundle, order.language)
-        return
-    from gateway.certificate.seal import Sealer
+    @classmethod
+    def of(cls, order: Order) -> Recipe:
+        """That of an order."""
+        settings = order.settings
+        with_seal = None if order.unsealed else (settings.seal, settings.timestamp)
+        return cls(order.language, with_seal)
 
-    settings, local = order.settings, threading.local()
-    spare: queue.SimpleQueue[Sealer] = queue.SimpleQueue()
-    with ExitStack() as stack:
-        for _ in range(threads(order)):
-            sealer = Sealer(settings.seal, settings.timestamp)
-            spare.put(stack.enter_context(sealer))
+    @contextlib.contextmanager
+    def maker(self) -> Iterator[Callable[[bytes], bytes]]:
+        """What makes PDFs.
 
-        def make(bundle: bytes) -> bytes:
-            if not hasattr(local, "sealer"):
-                local.sealer = spare.get_nowait()
-            sealed: bytes = local.sealer.seal(page.render(bundle, order.language))
-            return sealed
+        Raises:
+            ConfigError, NotPermitted, StorageError: the seal or the TSA is not as it must be.
+        """
+        from gateway.certificate import page
 
-        yield make
+        if self.sealed_with is None:
+            yield lambda bundle: page.render(bundle, self.language)
+            return
+        from gateway.certificate.seal import Sealer
+
+        sealer: Sealer
+        with Sealer(*self.sealed_with) as sealer:
+            yield lambda bundle: sealer.seal(page.render(bundle, self.language))
 
 
-def threads(order: Order) -> int:
-    """How many seal at once."""
-    return 1 if order.settings.seal.pkcs11 is not None else _THREADS
+class _Worker:
+    """This process as one that makes certificates; closed by its end."""
+
+    make: Callable[[bytes], bytes]
+
+    @classmethod
+    def start(cls, recipe: Recipe) -> None:
+        # Ctrl-C reaches the parent too, which ends its workers in order.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        cls.make = contextlib.ExitStack().enter_context(recipe.maker())
+
+    @classmethod
+    def work(cls, path: Path, bundle: bytes) -> int:
+        """Makes one, writes it, and tells its size in bytes."""
+        pdf = cls.make(bundle)
+        write_file(path, pdf)
+        return len(pdf)
 
 
 def issue_all(order: Order, filters: dict[str, object], directory: Path, *, force: bool) -> int:
@@ -81,8 +99,8 @@ def issue_all(order: Order, filters: dict[str, object], directory: Path, *, forc
             hint="name another directory with -o",
             dir=str(directory),
         ) from None
-    with maker(order) as make, order.run.client() as client:
-        batch = _Batch(order, client, directory, make)
+    with Recipe.of(order).maker(), order.run.client() as client:  # before there is anything to undo
+        batch = _Batch(order, client, directory)
         return batch.run(_closed(client, filters, batch.tally), force=force)
 
 
@@ -106,20 +124,23 @@ def _closed(
 class _Batch:
     """What is on its way, and what has become of the rest."""
 
-    def __init__(
-        self, order: Order, client: Client, directory: Path, make: Callable[[bytes], bytes]
-    ) -> None:
+    def __init__(self, order: Order, client: Client, directory: Path) -> None:
         self._order = order
         self._client = client
         self._directory = directory
-        self._make = make
-        self._waiting: deque[tuple[str, Future[dict[str, object]]]] = deque()
+        self._waiting: deque[tuple[str, Path, Future[int]]] = deque()
         self.tally: Counter[str] = Counter()
 
     def run(self, wanted: list[tuple[str, int]], *, force: bool) -> int:
         """Makes them, in order."""
         stopped: AcuseError | None = None
-        with ThreadPoolExecutor(threads(self._order)) as pool, _progress(len(wanted)) as advance:
+        pool = ProcessPoolExecutor(
+            _PROCESSES,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_Worker.start,
+            initargs=(Recipe.of(self._order),),
+        )
+        with pool, _progress(len(wanted)) as advance:
             try:
                 for submission_id, seq in wanted:
                     if not force and self._path(submission_id, seq).exists():
@@ -134,40 +155,28 @@ class _Batch:
                 pool.shutdown(cancel_futures=True)
         return self._conclude(stopped)
 
-    def _start(self, pool: ThreadPoolExecutor, submission_id: str) -> None:
+    def _start(self, pool: ProcessPoolExecutor, submission_id: str) -> None:
         try:
             bundle = self._order.bundle(self._client, submission_id)
         except (DataError, AnswerIsNo) as error:
             self._failed(submission_id, error)
             return
-        self._waiting.append((submission_id, pool.submit(self._write, submission_id, bundle)))
-
-    def _write(self, submission_id: str, bundle: bytes) -> dict[str, object]:
-        """Makes one and writes it (in a thread)."""
-        entries = json.loads(bundle)["entries"]
-        path = self._path(submission_id, int(json.loads(entries[-1]["entry"])["seq"]))
-        pdf = self._make(bundle)
-        write_file(path, pdf)
-        return {
-            "submission_id": submission_id,
-            "file": str(path),
-            "bytes": len(pdf),
-            "language": self._order.language,
-            "sealed": not self._order.unsealed,
-        }
+        last = json.loads(bundle)["entries"][-1]["entry"]
+        path = self._path(submission_id, int(json.loads(last)["seq"]))
+        self._waiting.append((submission_id, path, pool.submit(_Worker.work, path, bundle)))
 
     def _finish(self, most: int) -> None:
         """Take what is ready, and wait until no more than *most* are on their way."""
-        while self._waiting and (len(self._waiting) > most or self._waiting[0][1].done()):
-            submission_id, future = self._waiting.popleft()
+        while self._waiting and (len(self._waiting) > most or self._waiting[0][2].done()):
+            submission_id, path, future = self._waiting.popleft()
             try:
-                made = future.result()
+                size_bytes = future.result()
             except DataError as error:
                 self._failed(submission_id, error)
                 continue
             self.tally["written"] += 1
             if self._order.run.as_json:
-                print_json(made)
+                print_json(self._order.made(submission_id, path, size_bytes))
 
     def _failed(self, submission_id: str, error: AcuseError) -> None:
         self.tally["failed"] += 1

@@ -125,6 +125,21 @@ class Office:
             crls=self.files.crls,
         )
 
+    def toml(self) -> str:
+        """The seal and the TSA, as they stand in a configuration."""
+        return f"""
+[seal]
+certificate = "{self.files.certificate}"
+key = {{file = "{self.files.key}"}}
+chain = "{self.files.chain}"
+crls = "{self.files.crls}"
+
+[[timestamp]]
+name = "{self.tsa.name}"
+url = "{self.tsa.settings.url}"
+ca_file = "{self.tsa.ca_file}"
+"""
+
     def sealer(self, *more: Tsa) -> Sealer:
         """A sealer with the TSA, and others after it."""
         return Sealer(self.settings, [each.settings for each in (self.tsa, *more)])
