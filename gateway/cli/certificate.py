@@ -91,6 +91,17 @@ def certificate(
     filters: dict[str, object] = {key: value for key, value in wanted.items() if value is not None}
     if renew:
         return _renew(run, names, output, bool(filters or lang or redact or unsealed or force))
+    if names and filters:
+        raise UsageError("an ID and a filter", hint="give one ID, or --since, --until …")
+    if filters and output is None:
+        raise UsageError("-o is missing", hint="name the directory for the certificates")
+    if not filters and len(names) != 1:
+        raise UsageError(
+            f"{len(names)} IDs" if names else "nothing says which message",
+            hint="give one ID, or --since TIME -o DIR for many",
+        )
+    if output is None and (sys.stdout.isatty() or run.as_json):
+        raise UsageError("-o is missing", hint="a PDF is nothing for a terminal: -o FILE")
     settings = _settings(run)
     order = Order(
         run=run,
@@ -99,19 +110,10 @@ def certificate(
         redact=tuple(sorted(set(redact))),
         unsealed=unsealed,
     )
-    if filters:
+    if filters and output is not None:
         from gateway.cli.issuing import issue_all
 
-        if names:
-            raise UsageError("an ID and a filter", hint="give one ID, or --since, --until …")
-        if output is None:
-            raise UsageError("-o is missing", hint="name the directory for the certificates")
         return issue_all(order, filters, output, force=force)
-    if len(names) != 1:
-        raise UsageError(
-            f"{len(names)} IDs" if names else "nothing says which message",
-            hint="give one ID, or --since TIME -o DIR for many",
-        )
     return _issue_one(order, names[0], output)
 
 
@@ -155,8 +157,6 @@ def _settings(run: Run) -> Settings:
 
 
 def _issue_one(order: Order, submission_id: str, output: Path | None) -> int:
-    if output is None and (sys.stdout.isatty() or order.run.as_json):
-        raise UsageError("-o is missing", hint="a PDF is nothing for a terminal: -o FILE")
     from gateway.cli.issuing import Recipe
 
     with Recipe.of(order).maker() as make, order.run.client() as client:

@@ -70,12 +70,14 @@ class _Worker:
     """This process as one that makes certificates; closed by its end."""
 
     make: Callable[[bytes], bytes]
+    #: Holds the seal open.
+    stack = contextlib.ExitStack()
 
     @classmethod
     def start(cls, recipe: Recipe) -> None:
         # Ctrl-C reaches the parent too, which ends its workers in order.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        cls.make = contextlib.ExitStack().enter_context(recipe.maker())
+        cls.make = cls.stack.enter_context(recipe.maker())
 
     @classmethod
     def work(cls, path: Path, bundle: bytes) -> int:
