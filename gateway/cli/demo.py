@@ -327,8 +327,11 @@ class Narrator:
             self._say("\nSomething did not end as it should; the lines above show what.")
             return
         self._say("\nEverything ended as it should. The proof stays here; check it with")
-        for path in (stage.bundle, stage.certificate):
-            self._say(f"  {acuse_command()} verify {path} {' '.join(stage.trust())}")
+        for path, trust in (
+            (stage.bundle, stage.trust()),
+            (stage.certificate, stage.seal_trust()),
+        ):
+            self._say(f"  {acuse_command()} verify {path} {' '.join(trust)}")
         self._say("Change one byte of it and check again: INVALID, with the reason.")
         if keep:
             self._say("Start the daemon again on what is kept:")

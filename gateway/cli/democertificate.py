@@ -49,12 +49,12 @@ def certify(stage: Stage, submission_id: str) -> Shown:
     made = stage.run("certificate", submission_id, "-o", str(path))
     if made.exit_code != 0:
         return Shown(False, (f"acuse certificate: {made.said.get('error') or made.meaning()}",))
-    good = stage.run("verify", str(path), *stage.trust())
+    good = stage.run("verify", str(path), *stage.seal_trust())
     spoiled = path.with_name("spoiled.pdf")
     data = bytearray(path.read_bytes())
     data[len(data) // 3] ^= 1
     spoiled.write_bytes(data)
-    bad = stage.run("verify", str(spoiled), *stage.trust())
+    bad = stage.run("verify", str(spoiled), *stage.seal_trust())
     spoiled.unlink()
     return Shown(
         good.exit_code == _VALID and bad.exit_code == _INVALID,

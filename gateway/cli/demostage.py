@@ -159,10 +159,12 @@ class Stage:
             time.sleep(0.05)
 
     def trust(self) -> tuple[str, ...]:
-        """What a verifier brings along: the log's key, the issuers of time stamps and seals."""
-        trusted = (self.policy, self.tsa_ca, self.signer_ca)
-        options = ("--policy", "--tsa-ca", "--signer-ca")
-        return tuple(word for pair in zip(options, map(str, trusted), strict=True) for word in pair)
+        """What a verifier brings along: the log's key and the issuer of the time stamps."""
+        return ("--policy", str(self.policy), "--tsa-ca", str(self.tsa_ca))
+
+    def seal_trust(self) -> tuple[str, ...]:
+        """The same for a document, and the issuer of seals."""
+        return (*self.trust(), "--signer-ca", str(self.signer_ca))
 
     def ports_text(self) -> str:
         """The operators' ports, for people."""
