@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from asn1crypto import keys
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
@@ -169,15 +174,37 @@ def _hardware_signer(
             setting="seal.pkcs11",
         ) from None
     try:
-        yield PKCS11Signer(
+        signer = PKCS11Signer(
             session,
             signing_cert=certificate,
             ca_chain=chain,
             key_label=pkcs11.label,
             use_raw_mechanism=certificate.public_key.algorithm == "ec",
         )
+        _check_fits(signer, certificate, pkcs11)
+        yield signer
     finally:
         session.close()
+
+
+def _check_fits(signer: Signer, certificate: x509.Certificate, pkcs11: Pkcs11) -> None:
+    """The module's key makes a signature that the certificate's key verifies."""
+    from pkcs11.exceptions import PKCS11Error
+
+    probe, public = b"acuse", load_der_public_key(certificate.public_key.dump())
+    try:
+        made = asyncio.run(signer.async_sign_raw(probe, "sha256"))
+        if isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(made, probe, ec.ECDSA(hashes.SHA256()))
+        elif isinstance(public, rsa.RSAPublicKey):
+            public.verify(made, probe, padding.PKCS1v15(), hashes.SHA256())
+    except (InvalidSignature, PKCS11Error, SigningError) as error:
+        raise ConfigError(
+            f"the key {pkcs11.label!r} of the module is not that of the seal certificate, or does"
+            f" not sign: {told(error)}",
+            hint="seal.pkcs11.label names the private key that belongs to seal.certificate",
+            setting="seal.pkcs11",
+        ) from None
 
 
 def told(error: BaseException) -> str:
