@@ -112,10 +112,7 @@ def _check_certificate(certificate: x509.Certificate) -> None:
 def _private_key(source: KeySource | None, certificate: x509.Certificate) -> keys.PrivateKeyInfo:
     if source is None or source.path is None:
         raise ConfigError(
-            f"the seal's key is {source.origin if source else 'not configured'}, which only the"
-            " service itself can see",
-            hint="run the command with systemd's LoadCredential=, or name the key as {file = …}",
-            setting="seal.key",
+            "the seal's key is not configured", hint="set [seal] key, or pkcs11", setting="seal.key"
         )
     path = source.path
     if not os.access(path, os.R_OK) and path.exists():

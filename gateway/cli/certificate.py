@@ -14,6 +14,7 @@ import click
 from gateway.cli.command import command, write_file
 from gateway.cli.output import note, print_error, print_json, say
 from gateway.cli.root import root
+from gateway.cli.sealsettings import settings_with_seal
 from gateway.cli.words import STATES, instant
 from gateway.errors import AnswerIsNo, DataError, UsageError
 
@@ -102,7 +103,7 @@ def certificate(
         )
     if output is None and (sys.stdout.isatty() or run.as_json):
         raise UsageError("-o is missing", hint="a PDF is nothing for a terminal: -o FILE")
-    settings = _settings(run)
+    settings = settings_with_seal(run) if not unsealed else run.settings(secrets=False)
     order = Order(
         run=run,
         settings=settings,
@@ -150,12 +151,6 @@ def is_stamped(bundle: str) -> bool:
     return any(f"\n\n{stamp['over']}\n" in proof for stamp in value["timestamps"])
 
 
-def _settings(run: Run) -> Settings:
-    """The configuration; passwords of operators stay unread, the PIN of a module does not."""
-    settings = run.settings(secrets=False)
-    return run.settings() if settings.seal.pkcs11 is not None else settings
-
-
 def _issue_one(order: Order, submission_id: str, output: Path | None) -> int:
     from gateway.cli.issuing import Recipe
 
@@ -188,7 +183,7 @@ def _renew(run: Run, names: tuple[str, ...], output: Path | None, others: bool) 
         raise UsageError(f"{output} is not a directory", hint="-o DIR keeps the old files as is")
     from gateway.certificate.seal import Sealer
 
-    settings = _settings(run)
+    settings = run.settings(secrets=False)
     failed = 0
     with Sealer(settings.seal, settings.timestamp, key=False) as sealer:
         for name in names:
