@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client
+from gateway.cli.democertificate import certify
 from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
 from gateway.errors import StorageError, TryAgain
@@ -141,10 +142,10 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
                 "config": str(stage.config) if keep else None,
                 "messages": messages,
                 "bundle": str(stage.bundle),
-                "certificate": None,
+                "certificate": str(stage.certificate) if stage.certificate.exists() else None,
                 "policy": str(stage.policy),
                 "tsa_ca": str(stage.tsa_ca),
-                "signer_ca": None,
+                "signer_ca": str(stage.signer_ca),
             }
         )
     return 0 if ok else 1
@@ -263,7 +264,11 @@ def _prove(stage: Stage, client: Client, narrator: Narrator, shown: list[dict[st
     spoiled.unlink()
     narrator.line("the same with one byte of the text changed:")
     narrator.line(f"{bad.said['verdict']}: {bad.said['reason']}")
-    return good.exit_code == _VALID and bad.exit_code == _INVALID
+    certified = certify(stage, submission_id)
+    narrator.step("paper", f"{stage.certificate.name}: the same, to read and to hand in")
+    for line in certified.lines:
+        narrator.line(line)
+    return good.exit_code == _VALID and bad.exit_code == _INVALID and certified.ok
 
 
 def _await_stamp(client: Client, submission_id: str) -> None:
@@ -322,7 +327,11 @@ class Narrator:
             self._say("\nSomething did not end as it should; the lines above show what.")
             return
         self._say("\nEverything ended as it should. The proof stays here; check it with")
-        self._say(f"  {acuse_command()} verify {stage.bundle} {' '.join(stage.trust())}")
+        for path, trust in (
+            (stage.bundle, stage.trust()),
+            (stage.certificate, stage.seal_trust()),
+        ):
+            self._say(f"  {acuse_command()} verify {path} {' '.join(trust)}")
         self._say("Change one byte of it and check again: INVALID, with the reason.")
         if keep:
             self._say("Start the daemon again on what is kept:")

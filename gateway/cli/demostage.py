@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.cli import democertificate
 from gateway.errors import DaemonUnreachable, TryAgain
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Stage:
         self.bundle = place / "bundle.json"
         self.policy = place / "trusted.policy"
         self.tsa_ca = place / "tsa-ca.pem"
+        self.certificate = place / "certificate.pdf"
+        self.signer_ca = place / "seal-ca.pem"
         self._processes: list[subprocess.Popen[str]] = []
         self._ports: dict[str, int] = {}
         self.tsa_port = 0
@@ -139,8 +142,10 @@ class Stage:
             _OPERATOR.format(name=name, port=port) for name, port in self._ports.items()
         )
         self.config.touch(mode=0o600)
+        democertificate.make_seal(self.place)
         self.config.write_text(
             _CONFIG.format(operators=operators, tsa_port=self.tsa_port, tsa_ca=self.tsa_ca.name)
+            + democertificate.CONFIG
         )
         serve = ("gateway.cli.main", "serve", "--config", str(self.config))
         self._spawn(*serve, log=self.place / "daemon.log")
@@ -156,6 +161,10 @@ class Stage:
     def trust(self) -> tuple[str, ...]:
         """What a verifier brings along: the log's key and the issuer of the time stamps."""
         return ("--policy", str(self.policy), "--tsa-ca", str(self.tsa_ca))
+
+    def seal_trust(self) -> tuple[str, ...]:
+        """The same for a document, and the issuer of seals."""
+        return (*self.trust(), "--signer-ca", str(self.signer_ca))
 
     def ports_text(self) -> str:
         """The operators' ports, for people."""
@@ -194,9 +203,10 @@ class Stage:
                 process.kill()
 
     def leave_only_the_proof(self) -> None:
-        """Remove everything but the bundle and the keys to check it with."""
+        """Remove everything but bundle and certificate, and the keys to check them with."""
+        kept = (self.bundle, self.certificate, self.policy, self.tsa_ca, self.signer_ca)
         for path in self.place.iterdir():
-            if path in (self.bundle, self.policy, self.tsa_ca):
+            if path in kept:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)

@@ -14,6 +14,7 @@ from click.shell_completion import shell_complete
 
 from gateway.cli import (
     bundle,
+    certificate,
     config,
     consent,
     ledger,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 #: Every noun registers its commands with `root` when it is imported.
 NOUNS = (
     bundle,
+    certificate,
     config,
     consent,
     ledger,

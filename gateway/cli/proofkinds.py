@@ -18,6 +18,9 @@ MAX_PROOF_BYTES = 64 << 20
 #: A token with its certificates has some 10 kB.
 _MAX_TOKEN_BYTES = 1 << 18
 _ZIP = b"PK\3\4"
+#: A certificate damaged at one end is still one, and INVALID.
+_PDF, _PDF_END = b"%PDF-", b"%%EOF"
+_TAIL_BYTES = 64
 
 
 def examine(file: Path, trust: Trust, *, quiet: bool = False) -> Report:
@@ -33,6 +36,12 @@ def examine(file: Path, trust: Trust, *, quiet: bool = False) -> Report:
         from gateway.evidence.examine import verify_container
 
         return verify_container(data, signer_ca=trust.signer_ca, **trust.given())
+    if data.startswith(_PDF) or _PDF_END in data[-_TAIL_BYTES:]:
+        from gateway.certificate.examine import verify_certificate
+
+        return verify_certificate(
+            data, signer_ca=trust.signer_ca, tsa_ca=trust.tsa_ca, **trust.given()
+        )
     from gateway.ledger.notecheck import is_note, verify_checkpoint
 
     if is_note(data):

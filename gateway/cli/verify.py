@@ -42,8 +42,9 @@ class Trust:
     max_age_s: int | None
     #: Which time stamps to believe; without it none is.
     stamp_check: StampCheck | None = None
-    #: Issuers of seals (PEM).
+    #: Issuers of seals, and of the time stamps in certificates (PEM).
     signer_ca: bytes | None = None
+    tsa_ca: bytes | None = None
 
     @classmethod
     def read(
@@ -63,6 +64,7 @@ class Trust:
             max_age_s,
             _stamp_check(tsa_ca),
             _signer_ca(signer_ca),
+            None if tsa_ca is None else read_file(tsa_ca, _MAX_PEM_BYTES),
         )
 
     def given(self) -> dict[str, Any]:
@@ -161,7 +163,7 @@ def verify(
     in_words: bool,
     lang: str | None,
 ) -> int:
-    """Check proofs offline: bundles, ASiC-E containers, checkpoints, ledger files.
+    """Check proofs offline: bundles, certificates, ASiC-E containers, checkpoints, ledger files.
 
     A checkpoint's time stamp is read from FILE.tsr beside it, where there is one.
 

@@ -116,14 +116,11 @@ def write_key(path: Path, name: str, key: bytes) -> None:
         sync_directory(path.parent)
 
 
-def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
-    """The 32 bytes of the key file *path*, which must say that it is the key *name*.
-
-    *credential* is for a file systemd put into `$CREDENTIALS_DIRECTORY`: the access list it
-    sets for the service's user shows as a group permission of a file that belongs to root.
+def read_private(path: Path, most_bytes: int, *, credential: bool = False) -> bytes:
+    """The first *most_bytes* of a file only its owner can read; *credential* as for `read_key`.
 
     Raises:
-        StorageError: missing, a link, readable by others, of another name, or damaged.
+        StorageError: missing, a link, no regular file, or readable by others.
     """
     with storage_errors(path, "read the key file"):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -134,7 +131,19 @@ def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
             root_only = status.st_uid == 0 and status.st_gid == 0
             if not (credential and root_only and not status.st_mode & stat.S_IRWXO):
                 _check_private(path, status, hint=f"chmod 600 {path}")
-            data = file.read(_MAX_FILE_BYTES + 1)
+            return file.read(most_bytes)
+
+
+def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
+    """The 32 bytes of the key file *path*, which must say that it is the key *name*.
+
+    *credential* is for a file systemd put into `$CREDENTIALS_DIRECTORY`: the access list it
+    sets for the service's user shows as a group permission of a file that belongs to root.
+
+    Raises:
+        StorageError: missing, a link, readable by others, of another name, or damaged.
+    """
+    data = read_private(path, _MAX_FILE_BYTES + 1, credential=credential)
     lines = data.decode("ascii", "replace").split("\n")
     try:
         key = base64.b64decode(lines[1], validate=True) if len(lines) == 3 else b""

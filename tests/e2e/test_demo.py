@@ -60,6 +60,17 @@ def test_the_demo_ends_well_and_leaves_a_proof_that_one_changed_byte_spoils(
     assert (verdict["verdict"], verdict["reason"].split(":")[0]) == ("INVALID", "commitments")
     assert judge(spoiled.read_text(), vkey)[0] == 1
 
+    # The document says the same, and whoever changes it is noticed.
+    sealed = (*trust, "--signer-ca", said["signer_ca"])
+    paper = json.loads(acuse("verify", said["certificate"], *sealed, "--json").stdout)
+    assert paper["verdict"] == "VALID"
+    assert paper["certificate"]["sealed_by"] == "Acuse Demo SL, worthless in law"
+    unknown = json.loads(acuse("verify", said["certificate"], *trust, "--json").stdout)
+    assert (unknown["verdict"], unknown["reason"].split(":")[0]) == ("UNANCHORED", "signer")
+    torn = tmp_path / "torn.pdf"
+    torn.write_bytes(Path(said["certificate"]).read_bytes()[:-100])
+    assert acuse("verify", str(torn), *sealed).returncode == 1
+
     # The kept directory works on: the ledger answers without a daemon.
     config = ("--config", said["config"])
     listed = acuse("receipts", "list", "--json", *config)
@@ -73,7 +84,13 @@ def test_without_keep_only_the_proof_stays(tmp_path: Path) -> None:
     done = acuse("demo", "--dir", str(place))
     assert done.returncode == 0, done.stdout
     left = sorted(path.name for path in place.iterdir())
-    assert left == ["bundle.json", "trusted.policy", "tsa-ca.pem"]
+    assert left == [
+        "bundle.json",
+        "certificate.pdf",
+        "seal-ca.pem",
+        "trusted.policy",
+        "tsa-ca.pem",
+    ]
     assert "Everything ended as it should" in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if "verify /" not in line) <= 80
 
