@@ -23,6 +23,7 @@ from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from gateway.sim.authority import Behaviour, StampingAuthority
 from tests.support.ledgers import START_MS, MemoryLedger, Witness, seed
+from tests.support.standalone import agree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,10 +95,12 @@ POLICY = parse_policy(f"log {LOG.ledger.vkey}\nwitness w {WITNESS.vkey}\nquorum 
 
 
 def judge(bundle: dict[str, Any], **given: Any) -> Report:
-    return verify_bundle(
-        json.dumps(bundle).encode(),
-        **{"now_ms": NOW_MS, "policy": POLICY, "stamp_check": trusting(TSA.ca_pem), **given},
-    )
+    """Our report; the standalone verifier must say the same to the letter."""
+    data = json.dumps(bundle).encode()
+    known = {"now_ms": NOW_MS, "policy": POLICY, "stamp_check": trusting(TSA.ca_pem), **given}
+    report = verify_bundle(data, **known)
+    agree(report, data, **known)
+    return report
 
 
 def test_the_genuine_one_is_valid() -> None:
