@@ -110,11 +110,12 @@ class Keys:
         self._announced.append(body)
 
     def settle(self) -> None:
-        """A believed key signed over what was announced."""
+        """A believed key signed what was read so far: it is in force, and those before it are
+        not, whatever a later entry calls a predecessor."""
         for body in self._announced:
             self.rotate(body)
-            self._before = [key for key in self._before if key.vkey != body.get("old")]
         self._announced.clear()
+        self._before.clear()
 
     def signed_before(self, text: str, lines: Sequence[SignatureLine]) -> bool:
         """Whether a key signed the note that was the log's before the believed ones."""

@@ -18,6 +18,7 @@ import pytest
 from gateway.evidence.bundle import Token
 from gateway.evidence.rfc3161 import trusting
 from gateway.ledger import canonical
+from gateway.ledger.audit import verify_ledger
 from gateway.ledger.note import Checkpoint, Signer, open_note, sign_note
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
@@ -349,6 +350,16 @@ def test_a_key_introduced_in_a_log_of_ones_own_is_not_believed() -> None:
     assert judge(data).verdict == "INVALID"
 
 
+def test_a_key_introduced_in_a_whole_ledger_of_ones_own_is_not_believed() -> None:
+    ledger = MemoryLedger(key="thief")
+    rotated(ledger, ledger.signer, old=Signer.from_seed(ledger.origin, seed("log")).vkey)
+    ledger.submission("m1")
+    ledger.checkpoint()
+    report = verify_ledger(ledger, now_ms=NOW_MS, policy=POLICY)
+    assert report.verdict == "INVALID"
+    assert (report.reason or "").startswith("checkpoint: ")
+
+
 def test_a_checkpoint_signed_in_place_of_another_note_is_none() -> None:
     """The key signs three kinds of text; none can be taken for another."""
     leaves = [bytes.fromhex(leaf) for _, leaf in LOG.ledger.chains["m1"]]
@@ -385,3 +396,59 @@ def test_a_note_signed_for_another_origin_by_the_same_key_is_not_this_logs() -> 
         item["proof"] = item["proof"].replace(LOG.note, foreign)
     report = judge(bundle)
     assert (report.verdict, (report.reason or "").split(":")[0]) == ("INVALID", "place")
+
+
+# -- whole ledgers, by somebody with the disk and without the key --------------------------------
+
+
+def audited(ledger: MemoryLedger) -> Report:
+    return verify_ledger(ledger, now_ms=NOW_MS, policy=PINNED, stamp_check=trusting(TSA.ca_pem))
+
+
+PINNED = parse_policy(f"log {LOG.ledger.vkey}\nquorum none\n".encode())
+THIEF = Signer.from_seed(LOG.ledger.origin, seed("thief"))
+
+
+def stamped(ledger: MemoryLedger, note: str, after_s: int) -> None:
+    """An anchor of *note* with a genuine token, as anybody may buy one."""
+    ledger.now_ms = START_MS + after_s * 1000
+    token = stamp(open_note(note)[0], after_s)
+    checkpoint = Checkpoint.parse(open_note(note)[0])
+    ledger.stamps.setdefault(checkpoint.size, []).append(token)
+    ledger.append(
+        "x.Anchor",
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        tokens=[sha256(token).hexdigest()],
+        witnesses=[],
+    )
+
+
+def test_a_genuine_checkpoint_in_a_forged_ledger_introduces_no_key() -> None:
+    """It is signed, but not over these entries; and so it frames nobody with a fork."""
+    ledger = MemoryLedger(key="thief")
+    genuine = make("delivered").ledger
+    rotated(ledger, THIEF, old=genuine.vkey)
+    while ledger.size < genuine.size:
+        ledger.append("x.Boot", software="acuse test")
+    ledger.notes.append(genuine.notes[-1])
+    ledger.submission("m1")
+    ledger.checkpoint(THIEF)
+    report = audited(ledger)
+    assert (report.verdict, report.notes) == ("INVALID", ())
+
+
+def test_a_key_said_to_be_an_older_one_vouches_for_nothing_that_came_later() -> None:
+    """A forged end, its checkpoint signed by a key of the thief's that a forged entry calls the
+    predecessor of the log's, and a genuine token over that checkpoint."""
+    ledger = MemoryLedger()
+    ledger.submission("m1")
+    stamped(ledger, ledger.checkpoint(), 5)
+    assert audited(ledger).verdict == "VALID"
+    ledger.signer_state, state = None, ledger.signer_state
+    ledger.append("x.KeyRotate", old=THIEF.vkey, new=LOG.ledger.vkey)
+    ledger.submission("m2")
+    stamped(ledger, ledger.checkpoint(THIEF), 30)
+    ledger.signer_state = state
+    report = audited(ledger)
+    assert (report.verdict, (report.reason or "").split(":")[0]) == ("INVALID", "checkpoint")
