@@ -638,6 +638,7 @@ class Shown(NamedTuple):
     leaf: bytes
     body: Dict[str, Any]
     note: Note
+    included: bool
 
 
 class Case:
@@ -680,8 +681,10 @@ class Case:
         leaf, note = sha256(b"\x00" + raw), self.open(whole)
         if note is None:
             return None
+        included = False
         try:
             check_inclusion(leaf, seq, note.size, path, note.root)
+            included = True
         except Fault as error:
             self.found.fault(error.step, error.why, seq)
         try:
@@ -692,7 +695,7 @@ class Case:
         faults = list(place_faults(body, seq, note.origin))
         for step, why in faults:
             self.found.fault(step, why, seq)
-        return None if faults else Shown(seq, leaf, body, note)
+        return None if faults else Shown(seq, leaf, body, note, included)
 
 
 def parse_hashes(rows: Sequence[str], step: str) -> List[bytes]:
@@ -1011,7 +1014,8 @@ class Trust:
         self.found.took("checkpoint")
         for one in self.case.rotations:  # each may bring the key that signed what follows
             if self.check(one.note, "checkpoint"):
-                self._rotate(one.body)
+                if one.included and one.body["ev"] == "x.KeyRotate":  # else nobody signed it
+                    self._rotate(one.body)
                 self.signed.append(one.note)
         notes = {one.note.whole: one.note for one in (*self.case.entries, *self.case.anchors)}
         if len({note.text for note in notes.values()}) > 1:

@@ -110,6 +110,8 @@ class _Explanation:
         ]
         if report.submission_id is not None:
             told += self._of_matter(facts)
+        if facts.sealed_by:
+            told.append(said["seal"].format(name=_name(facts.sealed_by, self.words)))
         before, after = report.not_before_ms, report.not_after_ms
         if facts.tsas:
             told.append(

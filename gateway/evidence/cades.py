@@ -62,7 +62,8 @@ def sign(data: bytes, signer: Signer, *, at: datetime) -> bytes:
             signed_attr_settings=PdfCMSSignedAttributes(signing_time=at),
         )
     )
-    return made.dump()
+    der: bytes = made.dump()
+    return der
 
 
 def certificates(pem_data: bytes) -> list[asn1_x509.Certificate]:
@@ -109,8 +110,9 @@ def check(
     try:
         status = _status(data, signature, issuers, now)
         told = status.signer_reported_dt
-        then = told is not None and told <= now and not status.trusted and status.intact
-        trusted_then = then and _status(data, signature, issuers, told).trusted
+        trusted_then = False
+        if told is not None and told <= now and status.intact and not status.trusted:
+            trusted_then = _status(data, signature, issuers, told).trusted
     except MALFORMED:
         raise _refuse("it cannot be read") from None
     if not status.intact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.clock import to_datetime
@@ -45,7 +46,7 @@ def verify_container(
         verdict, reason, seq = found.verdict()
         return Report(verdict, reason, seq, found.checks())
     found.took("document")
-    _check_seal(opened, found, now_ms, signer_ca)
+    sealed_by = _check_seal(opened, found, now_ms, signer_ca)
     try:
         report = verify_bundle(
             opened.bundle,
@@ -59,10 +60,13 @@ def verify_container(
         found.fault("parse", error.message)
         verdict, reason, seq = found.verdict()
         return Report(verdict, reason, seq, found.checks())
+    if report.facts is not None:
+        report = replace(report, facts=replace(report.facts, sealed_by=sealed_by))
     return around(report, found)
 
 
-def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes | None) -> None:
+def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes | None) -> str:
+    """Who sealed it; "" where the seal does not hold."""
     from gateway.evidence import cades
 
     issuers = [] if signer_ca is None else cades.certificates(signer_ca)
@@ -70,7 +74,7 @@ def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes |
         seal = cades.check(opened.manifest, opened.signature, issuers, now=to_datetime(now_ms))
     except DataError as error:
         found.refused(error, step="signer")
-        return
+        return ""
     if seal.trusted:
         found.took("signer")
     elif signer_ca is None:
@@ -79,3 +83,4 @@ def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes |
         found.lacks("signer", "signer: the seal's certificate is not valid any more")
     else:
         found.fault("signer", "no issuer you trust vouches for the seal's certificate")
+    return seal.name

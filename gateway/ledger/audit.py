@@ -286,7 +286,9 @@ class _Audit:
         self.anchors.signed(opened)
         signed = self._keys.check(opened, found, step="checkpoint")
         if signed:
-            self._keys.settle()
+            # A genuine checkpoint of other entries has signed none of these.
+            if checkpoint.root == self.tree.root():
+                self._keys.settle()
         elif (
             found.steps["checkpoint"]
             and self._keys.known

@@ -31,6 +31,7 @@ _BY_OPERATOR = frozenset(
         event.CONTENT_HANDOVER_FAILURE,
     }
 )
+_ENVELOPED = _BY_OPERATOR | {event.RELAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Facts:
     #: Of trusted tokens, as the proof names their makers; of the policy's witnesses.
     tsas: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
+    #: Who sealed the document around the proof, as its certificate says.
+    sealed_by: str = ""
 
 
 def facts_of(case: Case) -> Facts:
@@ -70,7 +73,8 @@ def facts_of(case: Case) -> Facts:
         commits = one.body.get("commit")
         for name in commits if isinstance(commits, dict) else ():
             (shown if (str(one.seq), name) in disclosed else withheld).add(name)
-        if isinstance(one.body.get("operator"), str):
+        # Of these the envelope is proven; what else names an operator may name it as it likes.
+        if one.body["ev"] in _ENVELOPED and isinstance(one.body.get("operator"), str):
             operator = one.body["operator"]
             profile = bundle.operators.get(operator)
             told = profile.get("receipt_means") if isinstance(profile, dict) else None

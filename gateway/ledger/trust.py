@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import DataError
+from gateway.ledger.entry import KEY_ROTATE
 from gateway.ledger.merkle import EMPTY_ROOT, verify_consistency
 from gateway.ledger.note import (
     COSIGNATURE,
@@ -109,11 +110,12 @@ class Keys:
         self._announced.append(body)
 
     def settle(self) -> None:
-        """A believed key signed over what was announced."""
+        """A believed key signed what was read so far: it is in force, and those before it are
+        not, whatever a later entry calls a predecessor."""
         for body in self._announced:
             self.rotate(body)
-            self._before = [key for key in self._before if key.vkey != body.get("old")]
         self._announced.clear()
+        self._before.clear()
 
     def signed_before(self, text: str, lines: Sequence[SignatureLine]) -> bool:
         """Whether a key signed the note that was the log's before the believed ones."""
@@ -141,7 +143,10 @@ def check_signatures(case: Case, keys: Keys) -> list[OpenNote]:
     found.took("checkpoint")
     for one in case.rotations:
         if keys.check(one.opened, found, step="checkpoint"):
-            keys.rotate(one.body)
+            # Only what is in the tree was signed: else anybody could introduce a key of theirs
+            # beside a genuine checkpoint, and frame the log with a fork.
+            if one.included and one.body["ev"] == KEY_ROTATE:
+                keys.rotate(one.body)
             signed.append(one.opened)
     opened = {one.opened.note: one.opened for one in (*case.entries, *case.anchors)}
     if len({one.text for one in opened.values()}) > 1:

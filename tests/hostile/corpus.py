@@ -406,7 +406,8 @@ def ledger_file() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "ledger.db")
         store = Store.open(path, LEDGER.origin, now_ms=LEDGER.now_ms)
-        for _ in range(300):
+        store.append("x.Genesis", LEDGER.now_ms, {"software": "acuse test"})
+        for _ in range(299):
             store.append("x.Boot", LEDGER.now_ms, {"software": "acuse test"})
         store.flush()
         store.commit()

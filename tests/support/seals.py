@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from asn1crypto import keys
 from asn1crypto import x509 as asn1_x509
@@ -73,7 +74,7 @@ def make_seal(name: str = "Sello de prueba", *, days: int = 30) -> TestSeal:
         serialization.NoEncryption(),
     )
     der = serialization.Encoding.DER
-    store = SimpleCertificateStore()
+    store: Any = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko's
     store.register(asn1_x509.Certificate.load(root.public_bytes(der)))
     signer = SimpleSigner(
         signing_cert=asn1_x509.Certificate.load(certificate.public_bytes(der)),

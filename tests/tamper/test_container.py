@@ -118,10 +118,9 @@ def test_bytes_of_nobody_are_told(where: str) -> None:
         data = extra + WHOLE
     else:
         directory = WHOLE.index(b"PK\1\2")
-        data = bytearray(WHOLE[:directory] + extra + WHOLE[directory:])
-        at = len(data) - 6
-        struct.pack_into("<I", data, at, directory + len(extra))
-        data = bytes(data)
+        moved = bytearray(WHOLE[:directory] + extra + WHOLE[directory:])
+        struct.pack_into("<I", moved, len(moved) - 6, directory + len(extra))
+        data = bytes(moved)
     if where == "begin":
         with pytest.raises(NotABundle):
             judge(data)
@@ -356,7 +355,7 @@ def test_sizes_after_the_data_are_read_where_another_program_writes_them() -> No
         def write(self, data: Any, /) -> int:
             return made.write(data)
 
-    with zipfile.ZipFile(Unseekable(), "w") as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(Unseekable(), "w") as archive:
         archive.writestr("a", b"hello")
     assert unpack(made.getvalue()) == {"a": b"hello"}
     broken = made.getvalue().replace(struct.pack("<I", 5), struct.pack("<I", 6), 1)
