@@ -25,6 +25,7 @@ from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import ContentCipher, Vault
 from gateway.ledger import canonical
 from gateway.ledger.entry import commitments, time_text
+from gateway.ledger.note import Signer
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import (
     Outcome,
@@ -190,7 +191,7 @@ class History:
         self._start_ms = time.time_ns() // 1_000_000
         self.store = Store.open(site.data / LEDGER_FILE, origin, now_ms=self._start_ms)
         state = site.data / SIGNER_STATE
-        signer = LogSigner(self.vault.log_seed(), origin, state, ledger_size=0)
+        signer = LogSigner(Signer.from_seed(origin, self.vault.log_seed()), state, ledger_size=0)
         self._checkpoints = Checkpoints(self.store, signer, every_s=1e9, every=CHECKPOINT_EVERY)
         for party in parties:
             self.store.put_party(party["hash"], party["body"])

@@ -18,10 +18,13 @@ from gateway.clock import SystemClock
 from gateway.daemon import matching, ties
 from gateway.daemon.gateway import open_gateway
 from gateway.daemon.proofs import Proofs
+from gateway.evidence.quorum import Quorum
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import Vault
 from gateway.ledger.audit import verify_ledger
+from gateway.ledger.note import Signer
+from gateway.ledger.policyfile import Policy
 from gateway.ledger.reader import Reader
 from tests.bench.aged import PROMPT, some_ids
 from tests.bench.history import History, certify_patterns
@@ -53,7 +56,7 @@ def counted() -> Iterator[Steps]:
     steps, real = Steps(), sqlite3.connect
 
     def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = real(*args, **options)
+        connection: sqlite3.Connection = real(*args, **options)
         connection.set_progress_handler(steps.add, 10)
         return connection
 
@@ -80,8 +83,12 @@ def steps_of(site: Site) -> dict[str, int]:
         with closing(Reader(path)) as reader:
             vault = Vault(site.data / KEYS_DIRECTORY)
             state = site.data / SIGNER_STATE
-            signer = LogSigner(vault.log_seed(), reader.origin, state, ledger_size=reader.size)
-            records, proofs = Records(reader, vault), Proofs(reader, vault, signer)
+            key = Signer.from_seed(reader.origin, vault.log_seed())
+            signer = LogSigner(key, state, ledger_size=reader.size)
+            records, proofs = (
+                Records(reader, vault),
+                Proofs(reader, vault, signer, Quorum(Policy(), ())),
+            )
             ids = some_ids(reader, 10)
             questions: dict[str, Callable[[str], object]] = {
                 "bundle": lambda each: proofs.bundle(each, frozenset()),

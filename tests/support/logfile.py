@@ -10,6 +10,7 @@ from gateway.daemon.checkpoints import Checkpoints
 from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE
 from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault
+from gateway.ledger.note import Signer
 from gateway.ledger.store import Store
 from tests.support.world import NOON_MS, write_config
 
@@ -65,7 +66,7 @@ class LogFile:
             vault = Vault(self.path.parent / KEYS_DIRECTORY)
             state = self.path.with_name(SIGNER_STATE)
             size = 0 if not state.exists() else store.size
-            signer = LogSigner(vault.log_seed(), ORIGIN, state, ledger_size=size)
+            signer = LogSigner(Signer.from_seed(ORIGIN, vault.log_seed()), state, ledger_size=size)
             note = Checkpoints(store, signer, every_s=60, every=4096).make(NOON_MS + store.size)
             store.flush()
             store.commit()
