@@ -344,7 +344,10 @@ def _check(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     yield scribe.code(VERIFY)
     yield scribe.text("check", "files")
     yield scribe.text("check", "get", issuer=scribe.issuer)
-    yield scribe.code(f"acuse bundle {facts.submission_id} -o acuse-proof.json --with-verifier")
+    yield scribe.code(
+        f"acuse bundle {facts.submission_id} -o acuse-proof.json --with-verifier",
+        VERIFY.replace("acuse verify", "python3 acuse-verify.py"),
+    )
     if facts.issuer.get("policy_uri"):
         yield scribe.text("check", "policy_uri", uri=facts.issuer["policy_uri"])
     yield scribe.text("check", "detach")

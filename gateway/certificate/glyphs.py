@@ -7,6 +7,7 @@ be dropped without a word; so what can be shown is decided here, before anything
 from __future__ import annotations
 
 import struct
+import unicodedata
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ CHINESE = "Noto Sans CJK SC"
 JAPANESE = "Noto Sans CJK JP"
 KOREAN = "Noto Sans CJK KR"
 
+_UNKNOWN = frozenset({"Co", "Cn", "Cs"})
 _CJK_FILE = "NotoSansCJK-VF.otf.ttc"
 _CJK_FACES = {JAPANESE: 0, KOREAN: 1, CHINESE: 2}
 #: Family -> file of the package `manimgx_fonts`, in the order they are asked.
@@ -41,7 +43,8 @@ FAMILIES = tuple(_FILES)
 
 @cache
 def characters(family: str) -> frozenset[int]:
-    """The code points *family* has a glyph for."""
+    """The code points *family* has a glyph for and PDF/A lets stand: private ones mean nothing to
+    anybody else, and what this Python's Unicode does not know cannot be judged."""
     if family in _CJK_FACES:
         with resources.files("manimgx_fonts_cjk").joinpath(_CJK_FILE).open("rb") as file:
             data = file.read()
@@ -49,7 +52,8 @@ def characters(family: str) -> frozenset[int]:
     else:
         data = resources.files("manimgx_fonts").joinpath(_FILES[family]).read_bytes()
         start = 0
-    return frozenset(_mapped(data, _table(data, start, b"cmap")))
+    mapped = _mapped(data, _table(data, start, b"cmap"))
+    return frozenset(code for code in mapped if unicodedata.category(chr(code)) not in _UNKNOWN)
 
 
 def _table(data: bytes, start: int, wanted: bytes) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gateway.certificate.glyphs import cjk_family, family_of, simple
+from gateway.certificate.glyphs import cjk_family, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,12 +183,12 @@ def _continues(text: str, at: int) -> bool:
 
 def unshown(text: str) -> Iterator[int]:
     """The places of characters that the fonts cannot show where they stand."""
-    if simple().issuperset(text):
-        return
     cjk, at = cjk_family(text), 0
     for cluster in clusters(text):
-        if cluster[0] != "\n" and family_of(solid(cluster), cjk) is None:
-            alone = family_of(cluster[0], cjk) is not None and not hidden(cluster[0])
+        stray = unicodedata.category(cluster[0])[0] == "M"
+        if stray or (cluster[0] != "\n" and family_of(solid(cluster), cjk) is None):
+            # A mark that stands on nothing would be drawn on a circle that is not in the text.
+            alone = not (stray or hidden(cluster[0])) and family_of(cluster[0], cjk) is not None
             for place, char in enumerate(cluster):
                 if not (hidden(char) or (place == 0 and alone)):
                     yield at + place

@@ -98,7 +98,8 @@ def _pieces(cluster: str, cjk: str, *, hardened: bool) -> list[Run]:
     if cluster in _PLAIN:
         return [cluster]
     seen = solid(cluster)
-    family = family_of(seen, cjk) if seen else None
+    stray = unicodedata.category(cluster[0])[0] == "M"
+    family = family_of(seen, cjk) if seen and not stray else None
     if _EMOJI_MARKS.intersection(cluster) and characters(EMOJI).issuperset(map(ord, seen)):
         family = EMOJI
     if hardened and not (simple().issuperset(cluster) and _bare(cluster)):
