@@ -14,7 +14,6 @@ import click
 from gateway.cli.command import command, write_file
 from gateway.cli.output import note, print_error, print_json, say
 from gateway.cli.root import root
-from gateway.cli.sealsettings import settings_with_seal
 from gateway.cli.words import STATES, instant
 from gateway.errors import AnswerIsNo, DataError, UsageError
 
@@ -77,7 +76,7 @@ def certificate(
     unsealed: bool,
     renew: bool,
 ) -> int:
-    """Issue the certificate of one message, or of many into a directory.
+    """Issue the certificate of one message, or of many.
 
     A PDF for people, with the proof inside it, sealed with the certificate of [seal] and stamped by
     the first [[timestamp]] that answers. `acuse verify FILE` checks it, offline.
@@ -103,6 +102,8 @@ def certificate(
         )
     if output is None and (sys.stdout.isatty() or run.as_json):
         raise UsageError("-o is missing", hint="a PDF is nothing for a terminal: -o FILE")
+    from gateway.cli.sealsettings import settings_with_seal
+
     settings = settings_with_seal(run) if not unsealed else run.settings(secrets=False)
     order = Order(
         run=run,

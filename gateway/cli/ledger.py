@@ -16,7 +16,6 @@ from gateway.cli.root import root
 from gateway.cli.source import records
 from gateway.cli.verify import Trust, explain_options, print_report, trust_options
 from gateway.errors import DataError
-from gateway.settings import KeySource
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -88,6 +87,8 @@ def verify(
     if file is None:
         settings = run.settings(secrets=False)
         file = settings.gateway.data_dir / LEDGER_FILE
+        from gateway.settings import KeySource
+
         key = settings.ledger.key if isinstance(settings.ledger.key, KeySource) else None
     elif not begins_as_ledger(file):
         raise DataError(

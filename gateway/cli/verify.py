@@ -163,7 +163,9 @@ def verify(
     in_words: bool,
     lang: str | None,
 ) -> int:
-    """Check proofs offline: bundles, certificates, ASiC-E containers, checkpoints, ledger files.
+    """Check proofs of every kind, offline.
+
+    Bundles, certificates, ASiC-E containers, checkpoints, ledger files.
 
     A checkpoint's time stamp is read from FILE.tsr beside it, where there is one.
 

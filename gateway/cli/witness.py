@@ -58,7 +58,7 @@ def witness(
     tls_cert: Path | None,
     tls_key: Path | None,
 ) -> None:
-    """Be a witness: cosign checkpoints of logs, each only if it extends the one before.
+    """Be a witness: cosign checkpoints that extend the one before.
 
     Run it on another machine than the log's, best another organisation's. It makes its key on the
     first start and prints its verifier key for the log's [[witness]] and for verifiers' policies.

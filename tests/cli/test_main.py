@@ -40,6 +40,7 @@ def every_command() -> list[tuple[str, click.Command]]:
 def test_exactly_the_commands_of_this_release_are_there() -> None:
     assert sorted(name for name, _ in every_command()) == [
         "bundle",
+        "certificate",
         "config check",
         "config describe",
         "config example",
@@ -52,10 +53,14 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "consent show",
         "consent withdraw",
         "demo",
+        "ledger adopt",
         "ledger checkpoint",
         "ledger consistency",
         "ledger export",
         "ledger head",
+        "ledger new-epoch",
+        "ledger policy",
+        "ledger rotate-key",
         "ledger verify",
         "messages cancel",
         "messages list",
@@ -86,6 +91,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "stop",
         "submit",
         "verify",
+        "witness",
     ]
 
 
