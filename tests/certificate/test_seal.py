@@ -83,6 +83,18 @@ def test_a_renewed_certificate_stays_valid_again_and_again(
     assert said["time_stamps"] == 3
 
 
+def test_a_time_stamp_of_somebody_else_on_top_changes_nothing(
+    office: Office, bundle: bytes, sealed: bytes, tmp_path: Path
+) -> None:
+    """Anybody may renew; a stamp whose issuer is not trusted counts as absent."""
+    with (
+        Tsa(tmp_path, "stranger").running() as stranger,
+        Sealer(office.settings, [stranger.settings], key=False) as sealer,
+    ):
+        renewed = sealer.renew(sealed)
+    assert office.verify(renewed, bundle).verdict == "VALID"
+
+
 def test_what_is_no_pdf_cannot_be_renewed(office: Office) -> None:
     with (
         Sealer(office.settings, [office.tsa.settings], key=False) as sealer,
