@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from asn1crypto.crl import CertificateList
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import (
+    AuthorityKeyIdentifier,
+    Certificate,
+    ExtensionNotFound,
+    SubjectKeyIdentifier,
+    load_der_x509_certificate,
+)
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
 _UNKNOWN_ISSUER = frozenset(
     {AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND, AdESIndeterminate.NO_SIGNING_CERTIFICATE_FOUND}
 )
+#: Of time stamps also: an issuer of a trusted name, and another key.
+_STRANGER = _UNKNOWN_ISSUER | {AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE}
 _REVOKED = frozenset(
     {AdESFailure.REVOKED, AdESIndeterminate.REVOKED_NO_POE, AdESIndeterminate.REVOKED_CA_NO_POE}
 )
@@ -68,7 +76,7 @@ async def _check(
         at = _time_of(stamp.signed_data)
         context = _context(anchors.tsa, certs, crls, at)
         judged = await async_validate_pdf_timestamp(stamp, context, skip_diff=True)
-        _judge_stamp(judged, f"time stamp {number}", anchors, found)
+        _judge_stamp(judged, f"time stamp {number}", anchors, found, needed=False)
         _check_envelope(stamp.signed_data, f"time stamp {number}", anchors, found)
     found.time_stamps = len(document.stamps)
     token = _own_stamp(seal)
@@ -89,7 +97,7 @@ async def _check(
     if stamped is None:
         found.fault("document", "the seal carries no time stamp")
     else:
-        _judge_stamp(stamped, "the time stamp of the seal", anchors, found)
+        _judge_stamp(stamped, "the time stamp of the seal", anchors, found, needed=True)
     path = [] if status.validation_path is None else list(status.validation_path.iter_certs(True))
     if revoked((seal.signer_cert, *path), path, crls, at) is not None:
         found.fault("signer", f"the certificate of {found.sealed_by} was revoked when it sealed")
@@ -114,12 +122,16 @@ def _judge_seal(status: SignatureStatus, anchors: Anchors, found: Found) -> None
         )
 
 
-def _judge_stamp(status: SignatureStatus, what: str, anchors: Anchors, found: Found) -> None:
+def _judge_stamp(
+    status: SignatureStatus, what: str, anchors: Anchors, found: Found, *, needed: bool
+) -> None:
+    """One whose issuer is not trusted counts as absent; only the seal's own is needed."""
     problem = status.trust_problem_indic
     if not (status.intact and status.valid):
         found.fault("document", f"{what} does not fit the document")
-    elif anchors.tsa is None or problem in _UNKNOWN_ISSUER:
-        found.lack("signer", f"no trusted authority vouches for {what}")
+    elif anchors.tsa is None or problem in _STRANGER:
+        if needed:
+            found.lack("signer", f"no trusted authority vouches for {what}")
     elif not status.trusted:
         found.fault("signer", f"{what} was made by a certificate that could not: {_word(problem)}")
 
@@ -154,10 +166,22 @@ def _certificates_hold(signed: cms.SignedData, anchors: Anchors) -> bool:
             continue
         if any(certificate.public_key() == each.public_key() for each in known):
             return False
-        for issuer in (*carried, *known):
-            if issuer.subject == certificate.issuer and not _issued(certificate, issuer):
-                return False
+        issuers = [each for each in (*carried, *known) if _names(certificate, each)]
+        if issuers and not any(_issued(certificate, each) for each in issuers):
+            return False
     return True
+
+
+def _names(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the certificate says that it is by this issuer: by name and, if it has one, key."""
+    if certificate.issuer != issuer.subject:
+        return False
+    try:
+        named = certificate.extensions.get_extension_for_class(AuthorityKeyIdentifier).value
+        own = issuer.extensions.get_extension_for_class(SubjectKeyIdentifier).value
+    except ExtensionNotFound:
+        return True
+    return named.key_identifier in (None, own.digest)
 
 
 def _issued(certificate: Certificate, issuer: Certificate) -> bool:

@@ -75,7 +75,7 @@ def test_poppler_finds_the_seal_valid_and_trusted(office: Office, sealed: Path) 
 
 def test_openssl_checks_the_seal_and_the_document_time_stamp(office: Office, sealed: Path) -> None:
     here = sealed.parent
-    data = sealed.read_bytes()
+    data, covered = sealed.read_bytes(), b""
     for number, signature in enumerate(PdfFileReader(BytesIO(data)).embedded_signatures):
         first, length, second, rest = (int(signature.byte_range[at]) for at in range(4))
         covered = data[first : first + length] + data[second : second + rest]
