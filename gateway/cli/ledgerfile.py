@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from gateway.cli.progress import counted_bar
@@ -10,7 +11,7 @@ from gateway.errors import StorageError
 from gateway.evidence.keyfile import read_key
 from gateway.evidence.logkeys import NEXT_LOG_KEY
 from gateway.evidence.records import KEYS_DIRECTORY, SIGNER_STATE
-from gateway.evidence.vault import LOG_KEY, load_seed
+from gateway.evidence.vault import LOG_KEY, load_seed, months_in
 from gateway.ledger.audit import verify_ledger
 from gateway.ledger.note import Signer
 from gateway.ledger.outside import OutsideReader
@@ -61,7 +62,12 @@ class LedgerFile:
         # The signer remembers a checkpoint only after its entries are durable. Read in this order
         # the ledger can be ahead of what it remembers, never behind.
         self.signer_state = _text(path.with_name(SIGNER_STATE))
+        keys = path.parent / KEYS_DIRECTORY
+        before = _months(keys)
         self._reader = Snapshot(path)
+        # One may be made or destroyed just now; either look has those of the snapshot.
+        self._months = before | _months(keys)
+        self._keys_at_hand = os.access(keys, os.R_OK | os.X_OK)
         self._outside = OutsideReader(self._reader)
         self.origin = self._reader.origin
         self.size = self._reader.size
@@ -95,7 +101,9 @@ class LedgerFile:
         return [self._reader.entry(each.seq) for each in stored_rotations(self._reader)]
 
     def has_key(self, submission_id: str) -> bool:
-        return self._reader.has_key(submission_id)
+        """Whether the wrapped key is there, and, where the key directory is, what opens it."""
+        month = self._reader.month_of_key(submission_id)
+        return month is not None and (not self._keys_at_hand or month in self._months)
 
     def last_seq(self, submission_id: str) -> int | None:
         row = self._reader.submission(submission_id)
@@ -114,6 +122,15 @@ class LedgerFile:
         except StorageError:
             return None
         return Signer.from_seed(self.origin, seed).vkey
+
+
+def _months(directory: Path) -> frozenset[str]:
+    """The months whose KEK is in *directory*; none where it is not at hand (a copy of the ledger
+    elsewhere, another user).
+    """
+    if not os.access(directory, os.R_OK | os.X_OK):
+        return frozenset()
+    return frozenset(months_in(directory))
 
 
 def _text(path: Path) -> str | None:

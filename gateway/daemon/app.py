@@ -103,6 +103,7 @@ async def run(gateway: Gateway, listener: socket.socket | None, notifier: Notifi
             outer.start_soon(_signals, gateway)
             admin = AdminServer(gateway.questions, gateway.settings.admin)
             outer.start_soon(admin.serve, listener)
+        outer.start_soon(gateway.retention.run)
         outer.start_soon(notifier.feed_watchdog, gateway.pipeline.healthy)
         outer.start_soon(gateway.anchoring.run)
         async with trio.open_nursery() as links:

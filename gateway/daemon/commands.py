@@ -127,6 +127,13 @@ class Changes:
 
     def _existing(self, submission_id: str) -> Work:
         work = self._works.by_submission_id(submission_id)
+        if work is None and self._works.exists(submission_id):
+            raise AnswerIsNo(
+                f"the content of submission {submission_id} was erased",
+                hint="nothing can be done with it; its proof still verifies: `acuse bundle`",
+                submission_id=submission_id,
+                state=State.ERASED.value,
+            )
         if work is None:
             raise AnswerIsNo(
                 f"there is no submission {submission_id!r}",

@@ -17,8 +17,10 @@ from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.consents import Consents
 from gateway.daemon.conversation import Conversation
+from gateway.daemon.custody import Custody
 from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
+from gateway.daemon.erasing import Erasing
 from gateway.daemon.inbound import Inbound
 from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
@@ -41,11 +43,13 @@ from gateway.daemon.registries import Registries
 from gateway.daemon.releases import Releases
 from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
+from gateway.daemon.retention import Retention
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.services import Services
 from gateway.daemon.signups import Signups
 from gateway.daemon.state import DaemonState
+from gateway.daemon.sweeping import Sweeping
 from gateway.daemon.ties import Ties
 from gateway.daemon.waiting import Waiting
 from gateway.daemon.web import open_web
@@ -54,6 +58,7 @@ from gateway.daemon.work import WorkSet
 from gateway.evidence.epoch import followed
 from gateway.evidence.permits import PersonRecords
 from gateway.evidence.records import Records
+from gateway.ledger.due import Due
 from gateway.ledger.entry import object_hash
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
@@ -100,6 +105,7 @@ class Gateway:
     anchoring: Anchoring
     questions: Questions
     state: DaemonState
+    retention: Retention
     unknown_after_crash: int
 
 
@@ -146,10 +152,9 @@ def open_gateway(
     inquiries, ties = Inquiries(operators, works, receipts), Ties(store, works, sealer, receipts)
     deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
     heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements, capping)
-    responses = Responses(store, *heard)
-    checkpoints, recall = signing(settings, ledger), Recall(store, works, admission)
+    responses, checkpoints = Responses(store, *heard), signing(settings, ledger)
     told = (responses, receipts, inquiries, deadlines, checkpoints)
-    parts = (works, sealer, recall, dispatcher, *told)
+    parts = (works, sealer, Recall(store, works, admission), dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
     chance = random or randomness.Random()
     for operator in operators.values():
@@ -168,10 +173,12 @@ def open_gateway(
     permissions = _permissions(ledger, sealer, submissions, consents, optouts, asking)
     proofs = Proofs(reader, vault, ledger.signer, quorum)
     records, permits = Records(reader, vault), PersonRecords(reader, vault)
-    planner = Planner(admission, submissions, store, routing, operators)
-    asked = (changes, permissions, planner, records, permits, proofs, state)
+    planner = Planner(admission, submissions, routing, operators)
+    erasing = Erasing(store, vault, works, sealer, receipts, inbound, permits.forget)
+    retention, custody = _keeping(settings, ledger, submissions, erasing, reader, pipeline, reading)
+    asked = (changes, permissions, planner, records, permits, proofs, custody, state)
     questions = Questions(pipeline, anchoring, *asked, reading, partial(learn, reader, operators))
-    ways = (operators, dispatcher, pipeline, anchoring, questions, state)
+    ways = (operators, dispatcher, pipeline, anchoring, questions, state, retention)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 
@@ -216,6 +223,22 @@ def _hearing(
         "consent.confirm": signups.confirm,
         "optout.resolve": wishes.resolve,
     }
+
+
+def _keeping(
+    settings: Settings,
+    ledger: OpenLedger,
+    numbers: SubmissionReader,
+    erasing: Erasing,
+    reader: Reader,
+    pipeline: Pipeline,
+    read: Read,
+) -> tuple[Retention, Custody]:
+    """What destroys content when its time is over or somebody asks, and what keeps it longer."""
+    store, vault = ledger.store, ledger.vault
+    parts = (Due(reader), erasing, Sweeping(store, pipeline, erasing), pipeline, read)
+    custody = Custody(store, reader, vault, erasing.sealer, numbers, *parts)
+    return Retention(settings.retention, vault, *parts), custody
 
 
 def _permissions(

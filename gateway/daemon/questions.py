@@ -6,14 +6,15 @@ list never holds up the writer; changes go through the pipeline and are answered
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
+from gateway.daemon.arguments import free_text
 from gateway.daemon.commands import RESOLUTIONS, Command
+from gateway.daemon.custody import ROLES as CUSTODY_ROLES
 from gateway.daemon.permissions import ROLES as PERMISSION_ROLES
 from gateway.daemon.proofs import SIGNED, UNSIGNED
 from gateway.daemon.roles import Role, require
@@ -21,11 +22,12 @@ from gateway.errors import AcuseError, DataError, TryAgain, UsageError
 from gateway.ledger.proof import MAX_EXTRAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from gateway.daemon.admin import Connection
     from gateway.daemon.anchoring import Anchoring
     from gateway.daemon.commands import Changes
+    from gateway.daemon.custody import Custody
     from gateway.daemon.permissions import Permissions
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.planning import Planner
@@ -38,8 +40,7 @@ T = TypeVar("T")
 
 _CHUNK = 100
 _WAIT_MOST_S = 86_400.0
-_WHY_MOST = 200
-_LONG_NUMBER = re.compile(r"(\d[ .-]?){7}")
+_WHY_HINT = "say how you know, such as 'operator ticket INC-7'"
 
 _ROLES = {
     "status": Role.READ,
@@ -57,6 +58,7 @@ _ROLES = {
     "ledger.head": Role.READ,
     "ledger.checkpoint": Role.OPERATOR,
     "ledger.rotate_key": Role.OPERATOR,
+    **CUSTODY_ROLES,
     **PERMISSION_ROLES,
     "consent.show": Role.READ,
     "consent.list": Role.READ,
@@ -103,6 +105,7 @@ class Questions:
         records: Records,
         permits: PersonRecords,
         proofs: Proofs,
+        custody: Custody,
         state: DaemonState,
         read: Read,
         learn: Callable[[str], dict[str, Any]],
@@ -126,6 +129,7 @@ class Questions:
         }
         self._shows = {"consent.show": permits.consent, "optout.show": permits.optout}
         self._proofs = proofs
+        self._custody = custody
         self._state = state
         self._read = read
 
@@ -165,13 +169,15 @@ class Questions:
             replace = partial(self._changes.replace, _id(args), args, connection.peer.name)
             self._pipeline.command(Command(replace, reply))
         elif name == "messages.resolve":
-            resolve = partial(
-                self._changes.resolve, _id(args), _said(args), _why(args), connection.peer.name
-            )
+            why, peer = free_text(args, "why", _WHY_HINT), connection.peer.name
+            resolve = partial(self._changes.resolve, _id(args), _said(args), why, peer)
             self._pipeline.command(Command(resolve, reply))
         elif name in PERMISSION_ROLES:
             change = partial(self._permissions.change, name, args, connection.peer.name)
             self._pipeline.command(Command(change, reply))
+        elif name in CUSTODY_ROLES:
+            keep = partial(self._custody.do, name, args, connection.peer.name)
+            nursery.start_soon(self._await, reply, keep)
         elif name == "status":
             nursery.start_soon(self._status, reply)
         elif name == "messages.show":
@@ -214,6 +220,16 @@ class Questions:
     ) -> None:
         try:
             reply(await self._read(question))
+        except AcuseError as error:
+            reply(error)
+
+    async def _await(
+        self,
+        reply: Callable[[dict[str, Any] | AcuseError], None],
+        change: Callable[[], Awaitable[dict[str, Any]]],
+    ) -> None:
+        try:
+            reply(await change())
         except AcuseError as error:
             reply(error)
 
@@ -356,23 +372,6 @@ def _said(args: Mapping[str, Any]) -> str:
             f"as: {value!r} is no decision", hint=f"one of {', '.join(RESOLUTIONS)}", field="as"
         )
     return value
-
-
-def _why(args: Mapping[str, Any]) -> str:
-    value = args.get("why")
-    if not isinstance(value, str) or not value.strip() or len(value) > _WHY_MOST:
-        raise DataError(
-            "why is missing or longer than 200 characters",
-            hint="say how you know, such as 'operator ticket INC-7'",
-            field="why",
-        )
-    if _LONG_NUMBER.search(value):
-        raise DataError(
-            "why holds what looks like a phone number",
-            hint="it stands in the ledger for ever, in clear: leave numbers out",
-            field="why",
-        )
-    return value.strip()
 
 
 def _texts(args: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -46,8 +46,11 @@ class PersonProofs:
                 disclose[name] = {"salt": salt(key, name, seq).hex(), "value": value.decode()}
         return {**self._entry(seq, entry), "disclose": disclose}
 
-    def of_list(self, chunk: int, place: int, key: bytes | None, value: bytes) -> dict[str, Any]:
-        """The proof of one row of an imported list.
+    def of_list(
+        self, chunk: int, place: int, key: bytes | None, value: bytes, *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The proof of one row of an imported list; *partial*: some of it may have been erased,
+        and what no longer fits is not disclosed.
 
         Raises:
             StorageError: the row is not what was committed to.
@@ -59,8 +62,9 @@ class PersonProofs:
         ours = leaves[place * HASH_BYTES : (place + 1) * HASH_BYTES]
         entry = self._reader.entry(seq)
         disclose = {}
-        if key is not None:
-            if commitment(key, name, seq, value) != ours:
+        fits = key is not None and commitment(key, name, seq, value) == ours
+        if key is not None and (fits or not partial):
+            if not fits:
                 raise StorageError(
                     f"row {place} of the list in entry {seq} is not what was committed to",
                     hint="the ledger file was changed there: run `acuse ledger verify`",

@@ -159,13 +159,14 @@ class Reader:
         """The row of a submission, by its public id."""
         return self._one("SELECT * FROM submissions WHERE submission_id=:id", {"id": submission_id})
 
-    def has_key(self, submission_id: str) -> bool:
-        """Whether there is a key for that submission."""
+    def month_of_key(self, submission_id: str) -> str | None:
+        """The month whose KEK wraps the key of that submission; None where there is no key."""
         with storage_errors(self.path):
             row = self._connection.execute(
-                "SELECT key IS NOT NULL FROM submissions WHERE submission_id=?", (submission_id,)
+                "SELECT month FROM submissions WHERE submission_id=? AND key IS NOT NULL",
+                (submission_id,),
             ).fetchone()
-        return row is not None and bool(row[0])
+        return None if row is None else str(row[0])
 
     def submissions(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Rows of submissions, newest first, page by page.
@@ -272,7 +273,8 @@ class Reader:
     def count_orphans(self) -> int:
         """How many receipts are tied to nothing."""
         row = self._one(
-            "SELECT count(*) AS n FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL",
+            "SELECT count(*) AS n FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
+            " AND raw IS NOT NULL",
             {},
         )
         return 0 if row is None else int(row["n"])
@@ -306,7 +308,7 @@ class Reader:
         """
         return self._query(
             "SELECT i.brand, i.at_ms, s.submission_id, s.key, s.month, s.request FROM instructed i"
-            " JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
+            " LEFT JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
             " AND (:brand IS NULL OR i.brand=:brand) AND NOT EXISTS (SELECT 1 FROM optouts o"
             " WHERE o.person=i.person AND o.brand IN ('', i.brand))"
             " AND NOT EXISTS (SELECT 1 FROM suppressions o"

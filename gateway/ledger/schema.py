@@ -176,6 +176,11 @@ _EVIDENCE = (
     """CREATE TABLE holds (
         submission INTEGER PRIMARY KEY, placed_ms INTEGER NOT NULL, actor TEXT NOT NULL,
         why TEXT NOT NULL, seq INTEGER NOT NULL) STRICT""",
+    # Submissions that outlived their retention month (held, or open then): the month whose KEK
+    # wraps their key now.
+    "CREATE TABLE kept (submission INTEGER PRIMARY KEY, month TEXT NOT NULL) STRICT",
+    # 1 from an erasure until what SQLite leaves in unused parts of pages is overwritten.
+    "ALTER TABLE log ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0",
 )
 
 

@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from gateway.errors import StorageError
 from gateway.ledger import canonical, merkle
 from gateway.ledger.entry import ANCHOR, time_text
+from gateway.ledger.erasures import Erasures
 from gateway.ledger.files import open_file, read_tail, storage_errors
 from gateway.ledger.lookups import Lookups
 from gateway.ledger.outside import OutsideLog
@@ -34,6 +35,7 @@ from gateway.ledger.rows import (
 from gateway.ledger.schema import migrations
 from gateway.ledger.sent import SentLog
 from gateway.ledger.statements import INSERT, UPDATE
+from gateway.ledger.sweep import Sweep
 from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
@@ -68,7 +70,10 @@ class Store(Lookups):
         self.outside = OutsideLog(connection, path)
         #: Changes of the log's key.
         self.rotations = RotationLog(connection, path)
-        self._parts = (self.sent, self.outside, self.rotations)
+        #: What is destroyed, and what must not be.
+        self.erasures = Erasures(connection, path)
+        self.sweep = Sweep(path)
+        self._parts = (self.sent, self.outside, self.rotations, self.erasures)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -283,6 +288,7 @@ class Store(Lookups):
         with storage_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
+        self.sweep.close()
 
     def abandon(self) -> None:
         """Close as a crash would: what is not committed is lost.
@@ -290,15 +296,20 @@ class Store(Lookups):
         The WAL stays as it is if a reader is still open; the last connection folds it back.
         """
         self._connection.close()
+        self.sweep.close()
 
     # -- reads of the hot path (between commits, on the writer's connection) -------------------
 
-    def submission_by_ref(self, brand: str, ref: str) -> SubmissionRow | None:
-        """The submission a brand gave that reference, one of the open batch included."""
+    def submission_by_ref(self, brand: str, ref: str, erased: str) -> SubmissionRow | None:
+        """The submission a brand gave that reference, one of the open batch included.
+
+        *erased* is what stands for the reference where the content was erased.
+        """
         waiting = self._refs.get((brand, ref))
         if waiting is not None:
             return waiting
-        return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
+        where = "brand=? AND ref IN (?,?)"
+        return next(iter(self._rows(SubmissionRow, where, (brand, ref, erased))), None)
 
     def waiting_for(self, person: bytes, after_id: int, limit: int) -> list[int]:
         """Row ids of what is held or queued for a person, those of the open batch included.
