@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     help="A signed checkpoint the reader keeps: prove that the log only grew since.",
 )
 @click.option(
+    "--asic",
+    is_flag=True,
+    help="Make an ASiC-E container of it, sealed with the [seal] certificate.",
+)
+@click.option(
     "--with-verifier",
     is_flag=True,
     help="Put acuse-verify.py and acuse-verify.html beside it, which check it without Acuse.",
@@ -56,12 +61,19 @@ def bundle(
     output: Path | None,
     redact: tuple[str, ...],
     since: tuple[Path, ...],
+    asic: bool,
     with_verifier: bool,
 ) -> None:
     """Make the proof of one message, for anybody to check offline.
 
     `acuse verify FILE` checks it, with no access to this gateway.
     """
+    if asic and output is None:
+        raise UsageError(
+            "--asic makes a ZIP file, which is not for a terminal",
+            hint="name it with -o proof.asice",
+            field="output",
+        )
     if with_verifier and (output is None or (output.exists() and not output.is_file())):
         raise UsageError(
             "--with-verifier needs a file to stand beside",
@@ -81,14 +93,20 @@ def bundle(
         sys.stdout.write(text)
         return
     data = text.encode()
+    if asic:
+        from gateway.cli.containing import sealed_container
+
+        # They are for the bundle, and so travel inside with it.
+        data = sealed_container(run, data, {path.name: each for path, each in verifiers.items()})
+        verifiers = {}
     write_file(output, data)
     for path, content in verifiers.items():
         write_file(path, content)
     if run.as_json:
         told = {"submission_id": submission_id, "file": str(output), "bytes": len(data)}
-        beside = {"verifiers": [str(path) for path in verifiers]} if with_verifier else {}
+        beside = {"verifiers": [str(path) for path in verifiers]} if verifiers else {}
         print_json({**told, **beside})
         return
     say(f"wrote {output}; check it with: acuse verify {output}")
-    if with_verifier:
+    if verifiers:
         say("\n".join(["without Acuse:", *(f"  {line}" for line in commands_for(output))]))

@@ -61,8 +61,11 @@ class _Explanation:
         yield f"{report.verdict}"
         if report.reason:
             yield from _wrapped(plain(report.reason), "  ")
-        yield from self._part("meaning", [words["verdict"][report.verdict], self._limit(refuted)])
         facts = report.facts
+        meaning = [words["verdict"][report.verdict], self._limit(refuted)]
+        if report.verdict == FORK and facts is not None and not facts.pinned:
+            meaning.append(words["word"]["own"])  # then anybody could have signed both
+        yield from self._part("meaning", meaning)
         if facts is not None and not refuted:
             yield from self._part("matter", self._matter(facts))
             yield from self._part("word", self._word(facts))

@@ -35,7 +35,9 @@ def examine(file: Path, trust: Trust, *, quiet: bool = False) -> Report:
     if data.startswith(_ZIP):
         from gateway.evidence.examine import verify_container
 
-        return verify_container(data, signer_ca=trust.signer_ca, **trust.given())
+        return verify_container(
+            data, signer_ca=trust.signer_ca, tsa_ca=trust.tsa_ca, **trust.given()
+        )
     if data.startswith(_PDF) or _PDF_END in data[-_TAIL_BYTES:]:
         from gateway.certificate.examine import verify_certificate
 

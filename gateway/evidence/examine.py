@@ -26,11 +26,13 @@ def verify_container(
     max_age_s: int | None = None,
     stamp_check: StampCheck | None = None,
     signer_ca: bytes | None = None,
+    tsa_ca: bytes | None = None,
 ) -> Report:
     """Check an ASiC-E container that `acuse bundle --asic` wrote; arguments as of `verify_bundle`.
 
     *signer_ca* are the issuers (PEM) whose word on the seal's certificate counts. Without them the
-    seal is checked, but nobody vouches for who it is.
+    seal is checked, but nobody vouches for who it is. *tsa_ca* (PEM) are the authorities whose
+    time stamp on the seal counts; with one a seal holds after its certificate has expired.
 
     Raises:
         NotABundle: no such container (exit 65).
@@ -46,7 +48,7 @@ def verify_container(
         verdict, reason, seq = found.verdict()
         return Report(verdict, reason, seq, found.checks())
     found.took("document")
-    sealed_by = _check_seal(opened, found, now_ms, signer_ca)
+    sealed_by = _check_seal(opened, found, now_ms, signer_ca, tsa_ca)
     try:
         report = verify_bundle(
             opened.bundle,
@@ -65,13 +67,16 @@ def verify_container(
     return around(report, found)
 
 
-def _check_seal(opened: Opened, found: Findings, now_ms: int, signer_ca: bytes | None) -> str:
+def _check_seal(
+    opened: Opened, found: Findings, now_ms: int, signer_ca: bytes | None, tsa_ca: bytes | None
+) -> str:
     """Who sealed it; "" where the seal does not hold."""
     from gateway.evidence import cades
 
-    issuers = [] if signer_ca is None else cades.certificates(signer_ca)
+    issuers, tsas = ([] if pem is None else cades.certificates(pem) for pem in (signer_ca, tsa_ca))
+    now = to_datetime(now_ms)
     try:
-        seal = cades.check(opened.manifest, opened.signature, issuers, now=to_datetime(now_ms))
+        seal = cades.check(opened.manifest, opened.signature, issuers, tsas, now=now)
     except DataError as error:
         found.refused(error, step="signer")
         return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.cli.explaining import LANGUAGES, explain, language, words
+from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.report import EXIT_CODES, INVALID, STEPS, Report
 from gateway.ledger.verify import verify_bundle
 from tests.support.ledgers import MemoryLedger
@@ -146,3 +147,16 @@ def test_the_command_explains_bundles_and_checkpoints(acuse: Acuse, tmp_path: Pa
     ran = acuse("verify", str(tmp_path / "note"), "--explain", "--lang", "pt", "--json")
     shown = json.loads(ran.out)
     assert "Um ponto de controlo não prova nada" in " ".join(shown["explanation"].split())
+
+
+def test_a_fork_by_a_key_only_the_file_names_accuses_nobody_of_it() -> None:
+    ledger, other = MemoryLedger(), MemoryLedger()
+    ledger.submission("m1")
+    other.submission("m1", "undelivered")
+    known, data = other.checkpoint(), ledger.bundle("m1")
+    text = " ".join(explain(verify_bundle(data, now_ms=0, since=known), "en"))
+    assert "FORK" in text
+    assert "only the file itself says so" in " ".join(text.split())
+    policy = parse_policy(f"log {ledger.vkey}\nquorum none\n".encode())
+    pinned = explain(verify_bundle(data, now_ms=0, since=known, policy=policy), "en")
+    assert "only the file itself says so" not in " ".join(" ".join(pinned).split())

@@ -33,6 +33,7 @@ _DEBIAN: Final = {
     "softhsm2": ("softhsm2-util", "--version"),
     "tshark": ("tshark", "--version"),
     "openssl": ("openssl", "version"),
+    "unzip": ("unzip", "-v"),
     "chromium": ("chromium", "--version"),
     "zbar-tools": ("zbarimg", "--version"),
 }

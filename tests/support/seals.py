@@ -74,7 +74,8 @@ def make_seal(name: str = "Sello de prueba", *, days: int = 30) -> TestSeal:
         serialization.NoEncryption(),
     )
     der = serialization.Encoding.DER
-    store: Any = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko's
+    make_store: Any = SimpleCertificateStore  # pyHanko gives it no types
+    store = make_store()
     store.register(asn1_x509.Certificate.load(root.public_bytes(der)))
     signer = SimpleSigner(
         signing_cert=asn1_x509.Certificate.load(certificate.public_bytes(der)),
