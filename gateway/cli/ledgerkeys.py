@@ -14,7 +14,7 @@ import click
 from gateway.cli.command import command
 from gateway.cli.ledger import ledger, print_note
 from gateway.cli.output import count, plain, print_json, say
-from gateway.cli.reading import read_file
+from gateway.cli.reading import read_note
 from gateway.errors import DaemonUnreachable, UsageError
 from gateway.ledger.canonical import decode
 from gateway.settings import KeySource
@@ -150,8 +150,10 @@ def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
     from gateway.clock import SystemClock
     from gateway.daemon.adopting import adopt as adopt_ledger
     from gateway.daemon.lock import data_directory
+    from gateway.daemon.logs import configure
 
-    note = None if known is None else read_file(known, 1 << 20).decode("utf-8", "replace")
+    configure("warning")  # to stderr: stdout is for what is printed below
+    note = None if known is None else read_note(known)
     settings = run.settings()
     with data_directory(settings.gateway.data_dir):
         done = adopt_ledger(settings, SystemClock(), note, by=user_name())
