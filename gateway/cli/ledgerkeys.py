@@ -16,8 +16,6 @@ from gateway.cli.ledger import ledger, print_note
 from gateway.cli.output import count, plain, print_json, say
 from gateway.cli.reading import read_note
 from gateway.errors import DaemonUnreachable, UsageError
-from gateway.ledger.canonical import decode
-from gateway.settings import KeySource
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -47,9 +45,9 @@ def rotate_key(run: Run) -> None:
 
 @command(ledger, "policy", example="acuse ledger policy > trusted.policy")
 def policy(run: Run) -> None:
-    """Print the trust policy that verifiers of this log need (c2sp.org/tlog-policy).
+    """Print the trust policy for verifiers of this log.
 
-    Its keys, the configured witnesses and the quorum of ledger.policy_file, else any one witness.
+    It is a c2sp.org/tlog-policy: the log's keys, the configured witnesses and the quorum of ledger.policy_file, else any one witness.
     Publish it where people find it without you: `acuse verify --policy FILE` believes nothing else.
     Works while the daemon is down, too.
     """
@@ -70,6 +68,8 @@ def _log_keys(run: Run, settings: Settings) -> list[str]:
     except DaemonUnreachable:
         from gateway.cli.ledgerfile import LedgerFile
         from gateway.evidence.records import LEDGER_FILE
+        from gateway.ledger.canonical import decode
+        from gateway.settings import KeySource
 
         key = settings.ledger.key if isinstance(settings.ledger.key, KeySource) else None
         with LedgerFile(settings.gateway.data_dir / LEDGER_FILE, key) as file:
@@ -97,9 +97,9 @@ def _log_keys(run: Run, settings: Settings) -> list[str]:
     help="The data directory of the new epoch; it is made.",
 )
 def new_epoch(run: Run, epoch: str, directory: Path) -> None:
-    """End this log and begin another, after its key was stolen or a fork was proven.
+    """End this log and begin another.
 
-    The daemon must be stopped, and no submission open. The old ledger stays as it is: keep it, its
+    For when its key was stolen, or a fork was proven. The daemon must be stopped, and no submission open. The old ledger stays as it is: keep it, its
     proofs hold. The new one has a new origin and a new key; its first entry holds the last
     checkpoint of the old one. Opt-outs, consents, registries and what caps count go along;
     messages, receipts and the refs of --ref do not. To change a key that is only old, use
@@ -135,9 +135,9 @@ def new_epoch(run: Run, epoch: str, directory: Path) -> None:
 )
 @click.option("--unchecked", is_flag=True, help="There is none to compare with.")
 def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
-    """Let the signer go on after its memory (signer-state) was lost. Restore it if you can.
+    """Let a signer that lost its memory go on.
 
-    The memory is what keeps the log's key from signing two histories. Adopting a ledger that was
+    Restore signer-state if you can. It is what keeps the log's key from signing two histories. Adopting a ledger that was
     cut or changed makes the fork yours: compare it with a checkpoint from outside. The daemon must
     be stopped; what is done here is written into the ledger.
     """

@@ -52,10 +52,14 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "consent show",
         "consent withdraw",
         "demo",
+        "ledger adopt",
         "ledger checkpoint",
         "ledger consistency",
         "ledger export",
         "ledger head",
+        "ledger new-epoch",
+        "ledger policy",
+        "ledger rotate-key",
         "ledger verify",
         "messages cancel",
         "messages list",
@@ -86,6 +90,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "stop",
         "submit",
         "verify",
+        "witness",
     ]
 
 
