@@ -16,7 +16,6 @@ from gateway.cli.root import root
 from gateway.cli.source import records
 from gateway.cli.verify import Trust, explain_options, print_report, trust_options
 from gateway.errors import DataError
-from gateway.settings import KeySource
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -82,6 +81,7 @@ def verify(
     """
     from gateway.cli.ledgerfile import check_ledger
     from gateway.evidence.records import LEDGER_FILE
+    from gateway.settings import KeySource
 
     trust = Trust.read(policy, since, max_age, tsa_ca)
     key = None

@@ -47,7 +47,8 @@ def rotate_key(run: Run) -> None:
 def policy(run: Run) -> None:
     """Print the trust policy for verifiers of this log.
 
-    It is a c2sp.org/tlog-policy: the log's keys, the configured witnesses and the quorum of ledger.policy_file, else any one witness.
+    It is a c2sp.org/tlog-policy: the log's keys, the configured witnesses, and the quorum of
+    ledger.policy_file, else any one witness.
     Publish it where people find it without you: `acuse verify --policy FILE` believes nothing else.
     Works while the daemon is down, too.
     """
@@ -99,8 +100,8 @@ def _log_keys(run: Run, settings: Settings) -> list[str]:
 def new_epoch(run: Run, epoch: str, directory: Path) -> None:
     """End this log and begin another.
 
-    For when its key was stolen, or a fork was proven. The daemon must be stopped, and no submission open. The old ledger stays as it is: keep it, its
-    proofs hold. The new one has a new origin and a new key; its first entry holds the last
+    For when its key was stolen, or a fork was proven. The daemon must be stopped, and no submission
+    open. The old ledger stays as it is: keep it, its proofs hold. The new one has a new origin and a new key; its first entry holds the last
     checkpoint of the old one. Opt-outs, consents, registries and what caps count go along;
     messages, receipts and the refs of --ref do not. To change a key that is only old, use
     `acuse ledger rotate-key`.
@@ -137,8 +138,8 @@ def new_epoch(run: Run, epoch: str, directory: Path) -> None:
 def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
     """Let a signer that lost its memory go on.
 
-    Restore signer-state if you can. It is what keeps the log's key from signing two histories. Adopting a ledger that was
-    cut or changed makes the fork yours: compare it with a checkpoint from outside. The daemon must
+    Restore signer-state if you can. It is what keeps the log's key from signing two histories.
+    Adopting a ledger that was cut or changed makes the fork yours: compare it with a checkpoint from outside. The daemon must
     be stopped; what is done here is written into the ledger.
     """
     if (known is None) != unchecked:
