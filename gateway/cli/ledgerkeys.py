@@ -101,10 +101,10 @@ def new_epoch(run: Run, epoch: str, directory: Path) -> None:
     """End this log and begin another.
 
     For when its key was stolen, or a fork was proven. The daemon must be stopped, and no submission
-    open. The old ledger stays as it is: keep it, its proofs hold. The new one has a new origin and a new key; its first entry holds the last
-    checkpoint of the old one. Opt-outs, consents, registries and what caps count go along;
-    messages, receipts and the refs of --ref do not. To change a key that is only old, use
-    `acuse ledger rotate-key`.
+    open. The old ledger stays as it is: keep it, its proofs hold. The new one has a new origin
+    and a new key; its first entry holds the last checkpoint of the old one. Opt-outs, consents,
+    registries and what caps count go along; messages, receipts and the refs of --ref do not. To
+    change a key that is only old, use `acuse ledger rotate-key`.
     """
     from gateway.daemon.lock import data_directory
     from gateway.evidence.epoch import begin_epoch
@@ -139,8 +139,8 @@ def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
     """Let a signer that lost its memory go on.
 
     Restore signer-state if you can. It is what keeps the log's key from signing two histories.
-    Adopting a ledger that was cut or changed makes the fork yours: compare it with a checkpoint from outside. The daemon must
-    be stopped; what is done here is written into the ledger.
+    Adopting a ledger that was cut or changed makes the fork yours: compare it with a checkpoint
+    from outside. The daemon must be stopped; what is done here is written into the ledger.
     """
     if (known is None) != unchecked:
         raise UsageError(
