@@ -81,6 +81,7 @@ def verify(
     """
     from gateway.cli.ledgerfile import check_ledger
     from gateway.evidence.records import LEDGER_FILE
+    from gateway.settings import KeySource
 
     trust = Trust.read(policy, since, max_age, tsa_ca)
     key = None

@@ -14,9 +14,8 @@ import click
 from gateway.cli.command import command
 from gateway.cli.ledger import ledger, print_note
 from gateway.cli.output import count, plain, print_json, say
-from gateway.cli.reading import read_file
+from gateway.cli.reading import read_note
 from gateway.errors import DaemonUnreachable, UsageError
-from gateway.ledger.canonical import decode
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -48,9 +47,8 @@ def rotate_key(run: Run) -> None:
 def policy(run: Run) -> None:
     """Print the trust policy for verifiers of this log.
 
-    Its form is that of c2sp.org/tlog-policy.
-
-    Its keys, the configured witnesses and the quorum of ledger.policy_file, else any one witness.
+    It is a c2sp.org/tlog-policy: the log's keys, the configured witnesses, and the quorum of
+    ledger.policy_file, else any one witness.
     Publish it where people find it without you: `acuse verify --policy FILE` believes nothing else.
     Works while the daemon is down, too.
     """
@@ -71,6 +69,7 @@ def _log_keys(run: Run, settings: Settings) -> list[str]:
     except DaemonUnreachable:
         from gateway.cli.ledgerfile import LedgerFile
         from gateway.evidence.records import LEDGER_FILE
+        from gateway.ledger.canonical import decode
         from gateway.settings import KeySource
 
         key = settings.ledger.key if isinstance(settings.ledger.key, KeySource) else None
@@ -99,15 +98,13 @@ def _log_keys(run: Run, settings: Settings) -> list[str]:
     help="The data directory of the new epoch; it is made.",
 )
 def new_epoch(run: Run, epoch: str, directory: Path) -> None:
-    """End this log and begin another, with a new key.
+    """End this log and begin another.
 
-    For when its key was stolen or a fork was proven.
-
-    The daemon must be stopped, and no submission open. The old ledger stays as it is: keep it, its
-    proofs hold. The new one has a new origin and a new key; its first entry holds the last
-    checkpoint of the old one. Opt-outs, consents, registries and what caps count go along;
-    messages, receipts and the refs of --ref do not. To change a key that is only old, use
-    `acuse ledger rotate-key`.
+    For when its key was stolen, or a fork was proven. The daemon must be stopped, and no submission
+    open. The old ledger stays as it is: keep it, its proofs hold. The new one has a new origin
+    and a new key; its first entry holds the last checkpoint of the old one. Opt-outs, consents,
+    registries and what caps count go along; messages, receipts and the refs of --ref do not. To
+    change a key that is only old, use `acuse ledger rotate-key`.
     """
     from gateway.daemon.lock import data_directory
     from gateway.evidence.epoch import begin_epoch
@@ -139,13 +136,11 @@ def new_epoch(run: Run, epoch: str, directory: Path) -> None:
 )
 @click.option("--unchecked", is_flag=True, help="There is none to compare with.")
 def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
-    """Let the signer go on after it lost its memory (signer-state).
+    """Let a signer that lost its memory go on.
 
-    Restore the memory instead, if you can.
-
-    The memory is what keeps the log's key from signing two histories. Adopting a ledger that was
-    cut or changed makes the fork yours: compare it with a checkpoint from outside. The daemon must
-    be stopped; what is done here is written into the ledger.
+    Restore signer-state if you can. It is what keeps the log's key from signing two histories.
+    Adopting a ledger that was cut or changed makes the fork yours: compare it with a checkpoint
+    from outside. The daemon must be stopped; what is done here is written into the ledger.
     """
     if (known is None) != unchecked:
         raise UsageError(
@@ -156,8 +151,10 @@ def adopt(run: Run, known: Path | None, unchecked: bool) -> None:
     from gateway.clock import SystemClock
     from gateway.daemon.adopting import adopt as adopt_ledger
     from gateway.daemon.lock import data_directory
+    from gateway.daemon.logs import configure
 
-    note = None if known is None else read_file(known, 1 << 20).decode("utf-8", "replace")
+    configure("warning")  # to stderr: stdout is for what is printed below
+    note = None if known is None else read_note(known)
     settings = run.settings()
     with data_directory(settings.gateway.data_dir):
         done = adopt_ledger(settings, SystemClock(), note, by=user_name())

@@ -58,12 +58,13 @@ def witness(
     tls_cert: Path | None,
     tls_key: Path | None,
 ) -> None:
-    """Be a witness: cosign checkpoints that extend the one before.
+    """Cosign the checkpoints of other people's logs.
 
-    Run it on another machine than the log's, best another organisation's. It makes its key on the
-    first start and prints its verifier key for the log's [[witness]] and for verifiers' policies.
-    What a log signed and cannot have meant is kept as evidence and shown at /forks. While a log
-    changes its key, give --log twice: the old key and the new one. SIGTERM ends it.
+    A witness (c2sp.org/tlog-witness) cosigns each one only if it extends the one before. Run it on
+    another machine than the log's, best another organisation's. It makes its key on the first start
+    and prints its verifier key for the log's [[witness]] and for verifiers' policies. What a log
+    signed and cannot have meant is kept as evidence and shown at /forks. While a log changes its
+    key, give --log twice: the old key and the new one. SIGTERM ends it.
     """
     if (tls_cert is None) != (tls_key is None):
         raise UsageError(

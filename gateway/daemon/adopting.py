@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.daemon.opening import open_ledger, signing
 from gateway.errors import AnswerIsNo, DataError
-from gateway.evidence.records import SIGNER_STATE
+from gateway.evidence.records import LEDGER_FILE, SIGNER_STATE
 from gateway.evidence.signer import read_state
 from gateway.ledger import merkle
 from gateway.ledger.entry import ADMIN
@@ -41,11 +41,11 @@ def adopt(settings: Settings, clock: Clock, known: str | None, *, by: str) -> di
             hint="if the daemon does not start, `acuse serve` says why",
             path=str(state),
         )
+    if not (settings.gateway.data_dir / LEDGER_FILE).exists():
+        raise AnswerIsNo("there is no ledger to adopt", hint="just start the daemon: acuse serve")
     ledger = open_ledger(settings, clock, adopt=True)
     store = ledger.store
     try:
-        if store.size == 0:
-            raise AnswerIsNo("the ledger is empty", hint="just start the daemon: acuse serve")
         stored = store.last_note()
         for note, whose in ((stored, "in the ledger"), (known, "kept elsewhere")):
             if note is not None:

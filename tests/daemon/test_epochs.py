@@ -17,10 +17,11 @@ from gateway.daemon.adopting import adopt
 from gateway.errors import AnswerIsNo, DataError, StorageError
 from gateway.evidence.epoch import FOLLOWED, begin_epoch
 from gateway.evidence.records import LEDGER_FILE, SIGNER_STATE
-from gateway.ledger.note import Checkpoint, Verifier, open_note, verified_by
+from gateway.ledger.note import Checkpoint, Signer, Verifier, open_note, sign_note, verified_by
 from gateway.ledger.policyfile import parse_policy
 from gateway.settings import load_settings
 from tests.daemon.test_rotation import judged, rests_on, sound
+from tests.support.ledgers import seed
 from tests.support.sealed import entries_of_file
 from tests.support.world import NOON_MS, PROMOTION, World
 
@@ -97,7 +98,8 @@ async def test_a_ledger_that_is_not_what_was_signed_is_not_adopted(
     before = (data / LEDGER_FILE).read_bytes()
     with pytest.raises(AnswerIsNo, match="the checkpoint kept elsewhere"):
         adopt(settings, world.clock, known, by="root")
-    for bad in ("nonsense", known.replace("\n\n", "\n\u2014 x AAAAAAA=\n\n", 1)):
+    stranger = sign_note(open_note(known)[0], Signer.from_seed(f"{NAME}/1", seed("stranger")))
+    for bad in ("nonsense", stranger, known.replace("\n\n", "\n\u2014 x AAAAAAA=\n\n", 1)):
         with pytest.raises(DataError, match="known"):
             adopt(settings, world.clock, bad, by="root")
     assert (data / LEDGER_FILE).read_bytes() == before
@@ -110,6 +112,17 @@ async def test_a_ledger_that_is_not_what_was_signed_is_not_adopted(
     (data / SIGNER_STATE).unlink()
     with pytest.raises(AnswerIsNo, match="another root"):
         adopt(settings, world.clock, known, by="root")
+
+
+async def test_there_is_nothing_to_adopt_where_no_ledger_is(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    world = World.make(tmp_path)
+    settings = load_settings(world.config)
+    settings.gateway.data_dir.mkdir()
+    with pytest.raises(AnswerIsNo, match="no ledger"):
+        adopt(settings, world.clock, None, by="root")
+    assert list(settings.gateway.data_dir.iterdir()) == []
 
 
 # -- a new epoch -----------------------------------------------------------------------------------

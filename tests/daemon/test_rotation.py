@@ -15,6 +15,7 @@ from gateway.ledger.note import Verifier, open_note, verified_by
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from tests.support.sealed import entries_of_file
+from tests.support.standalone import agree
 from tests.support.world import NOON_MS, World, write_config
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ async def bundle_of(daemon: Daemon, submission_id: str) -> bytes:
 
 
 def judged(bundle: bytes, *vkeys: str) -> Report:
-    return verify_bundle(bundle, now_ms=2 * NOON_MS, policy=rests_on(*vkeys))
+    """Our report; the standalone verifier must say the same to the letter."""
+    given: dict[str, Any] = {"now_ms": 2 * NOON_MS, "policy": rests_on(*vkeys)}
+    report = verify_bundle(bundle, **given)
+    agree(report, bundle, **given)
+    return report
 
 
 def ledger_of(world: World, *vkeys: str) -> Report:

@@ -17,6 +17,7 @@ from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from tests.support.sealed import entries_of_file
 from tests.support.stamps import Makers, authority, configured
+from tests.support.standalone import agree
 from tests.support.witnesses import LOG, Witnesses, log_key
 from tests.support.world import NOON_MS, World
 
@@ -76,7 +77,9 @@ async def test_a_bundle_shows_who_cosigned_its_checkpoint(
     assert [each["state"] for each in shown["sources"]] == ["done", "done"]
     one, two = (witnesses.start(name).vkey for name in ("one", "two"))
     rows = f"log {LOG.vkey}\nwitness a {one}\nwitness b {two}\ngroup g all a b\nquorum g\n"
-    report = verify_bundle(text.encode(), now_ms=2 * NOON_MS, policy=parse_policy(rows.encode()))
+    given: dict[str, Any] = {"now_ms": 2 * NOON_MS, "policy": parse_policy(rows.encode())}
+    report = verify_bundle(text.encode(), **given)
+    agree(report, text.encode(), **given)
     assert dict(report.checks)["witnesses"] is True
     assert json.loads(text)["witnesses"] == [one, two]
     entries = entries_of_file(world.directory / "data")

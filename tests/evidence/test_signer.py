@@ -184,3 +184,50 @@ def test_the_signer_shows_its_public_key_only(signer: LogSigner) -> None:
     assert signer.vkey in repr(signer)
     assert SEED.hex() not in repr(signer)
     assert signer.origin == ORIGIN
+
+
+def test_a_note_of_another_history_is_told_from_one_of_this_one(signer: LogSigner) -> None:
+    ledger, other = grown(9), grown(9, text="dos")
+    sign(signer, ledger)
+
+    def says(note: str) -> bool:
+        return signer.contradicted_by(note, lambda size: merkle.root_at(size, ledger.read))
+
+    assert not says(note_of(ledger, 5))
+    assert not says(note_of(ledger, 9))
+    assert says(note_of(other, 5))
+    assert says(note_of(other, 9))
+    assert says(note_of(grown(12), 12))
+    # What this log's key did not sign proves nothing, and neither does what is no checkpoint.
+    stranger = Signer.from_seed(ORIGIN, seed("stranger"))
+    assert not says(sign_note(Checkpoint(ORIGIN, 5, bytes(32)).text(), stranger))
+    assert not says(note_of(other, 5).replace("\n5\n", "\n6\n"))
+    assert not says(sign_note("something\nelse\n", KEY))
+    assert not says(sign_note(Checkpoint("other.example/1", 5, bytes(32)).text(), KEY))
+    assert not says("")
+
+
+def test_after_a_fork_is_proven_nothing_is_signed_until_it_is_none(
+    signer: LogSigner, state: Path
+) -> None:
+    ledger, other = grown(9), grown(12, text="dos")
+    sign(signer, ledger)
+    signer.freeze(note_of(other, 12))
+    ledger.accept("later")
+    with pytest.raises(StorageError, match="nothing more is signed") as caught:
+        sign(signer, ledger)
+    assert caught.value.fields["theirs"] == note_of(other, 12)
+    assert caught.value.fields["ours"] == state.read_text()
+    again = LogSigner(KEY, state, ledger_size=ledger.size)
+    with pytest.raises(StorageError, match="another history"):
+        again.require_one_history(lambda size: merkle.root_at(size, ledger.read))
+    # The newer ledger comes back, with its signer's memory.
+    state.write_text(note_of(other, 12))
+    back = LogSigner(KEY, state, ledger_size=other.size)
+    back.require_one_history(lambda size: merkle.root_at(size, other.read))
+    back.require_one_history(lambda size: bytes(32))
+    assert sorted(path.name for path in state.parent.iterdir()) == [state.name]
+
+
+def note_of(ledger: MemoryLedger, size: int) -> str:
+    return sign_note(Checkpoint(ORIGIN, size, merkle.root_at(size, ledger.read)).text(), KEY)

@@ -211,6 +211,23 @@ def test_a_change_of_the_key_that_the_old_one_never_signed_is_none() -> None:
     assert judge(other).verdict == "INVALID"
 
 
+def test_a_damaged_entry_about_a_key_is_no_way_round_the_pinned_one() -> None:
+    ledger = make(6)
+    old = Signer.from_seed(ledger.origin, seed("before"))
+    at = ledger.append("x.KeyRotate", old=old.vkey, new=ledger.vkey)
+    ledger.checkpoint(old, ledger.signer)
+    ledger.raw[at] = ledger.raw[at].replace(b'{"ev"', b'{ "ev"')
+    assert judge(ledger).verdict == "INVALID"
+    # A signature that only looks like one of the key before is none.
+    other = make(6)
+    other.append("x.KeyRotate", old=old.vkey, new=other.vkey)
+    note = other.checkpoint(old)
+    text, lines = open_note(note)
+    forged = sign_note(text.replace(str(other.size), str(other.size)), old)
+    other.notes[-1] = forged.replace(str(lines[0])[-12:-4], "AAAAAAAA")
+    assert judge(other).verdict == "INVALID"
+
+
 def test_witnesses_of_the_last_checkpoint_count() -> None:
     ledger, witness = make(6), Witness("w.example")
     policy = policy_of(ledger, f"witness a {witness.vkey}", "quorum a")

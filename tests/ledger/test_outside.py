@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.ledger.files import read_tail
 from gateway.ledger.outside import CosignatureRow, OutsideReader, TokenRow
 from gateway.ledger.reader import Reader
+from gateway.ledger.rotations import stored_rotations
 from gateway.ledger.store import Store
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def test_a_file_of_the_first_schema_has_none(tmp_path: Path) -> None:
         assert not outside.tokens(1)
         assert not outside.cosignatures(1)
         assert not outside.anchored_before(9)
+        assert stored_rotations(reader) == []
         assert (outside.stamped_size(), outside.best_over(0, any_one), outside.last_rotation()) == (
             0,
             None,
