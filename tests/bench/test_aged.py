@@ -87,7 +87,8 @@ def steps_of(site: Site) -> dict[str, int]:
             state = site.data / SIGNER_STATE
             key = Signer.from_seed(reader.origin, vault.log_seed())
             signer = LogSigner(key, state, ledger_size=reader.size)
-            records, proofs = Records(reader, vault), Proofs(reader, vault, signer)
+            records = Records(reader, vault)
+            proofs = Proofs(reader, vault, signer, Quorum.of(site.settings))
             ids = some_ids(reader, 10)
             questions: dict[str, Callable[[str], object]] = {
                 "bundle": lambda each: proofs.bundle(each, frozenset()),
