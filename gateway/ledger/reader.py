@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from gateway.errors import StorageError
 from gateway.ledger import canonical
 from gateway.ledger.files import require_plain, require_version, storage_errors
-from gateway.ledger.rows import segment_id
+from gateway.ledger.rows import State, segment_id
 from gateway.ledger.schema import HELD
 from gateway.ledger.tiles import stored_tile
 
@@ -174,12 +174,17 @@ class Reader:
         Filters, all optional: `state`, `operator`, `brand`, `person` (keyed hash), `since_ms`,
         `until_ms` (of `submitted_ms`, half-open), `limit`.
         """
-        conditions = ["id<:before"]
+        conditions = ["id>=:first", "id<:before"]
         for name, condition in _CONDITIONS.items():
             if filters.get(name) is not None:
                 conditions.append(condition)
-        left = filters.get("limit")
-        before = 1 << 62
+        if filters.get("state") in _WAITING:
+            conditions.append(_IS_OPEN)
+        left, first, before = filters.get("limit"), 0, 1 << 62
+        if filters.get("since_ms") is not None:
+            first = self._first_since(filters["since_ms"])
+        if filters.get("until_ms") is not None:
+            before = self._first_since(filters["until_ms"])
         while left is None or left > 0:
             page = list(
                 self._query(
@@ -187,6 +192,7 @@ class Reader:
                     " ORDER BY id DESC LIMIT :page",
                     {
                         **filters,
+                        "first": first,
                         "before": before,
                         "page": _PAGE if left is None else min(left, _PAGE),
                     },
@@ -197,6 +203,25 @@ class Reader:
                 return
             before = page[-1]["id"]
             left = None if left is None else left - len(page)
+
+    def _first_since(self, instant_ms: int) -> int:
+        """The row id from which on submissions were made at or after an instant.
+
+        Ids are given in order of time, by a clock that never runs backwards.
+        """
+        newest = self._one("SELECT max(id) AS id FROM submissions", {})
+        low, high = 1, (newest["id"] or 0 if newest else 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            row = self._one(
+                "SELECT id, submitted_ms FROM submissions WHERE id>=:id ORDER BY id LIMIT 1",
+                {"id": middle},
+            )
+            if row is None or row["submitted_ms"] >= instant_ms:
+                high = middle
+            else:
+                low = int(row["id"]) + 1
+        return low
 
     def segments(self, submission: int) -> list[dict[str, Any]]:
         """Rows of the segments of a submission, by number."""
@@ -326,6 +351,12 @@ class Reader:
         return next(iter(self._query(sql, values)), None)
 
 
+#: States that only open submissions have, and how to find these among all there ever were.
+_WAITING = frozenset({State.HELD, State.QUEUED, State.SENDING, State.ACCEPTED})
+_IS_OPEN = (
+    "id IN (SELECT id FROM submissions INDEXED BY submissions_open"
+    " WHERE closed_ms IS NULL AND state=:state)"
+)
 _CONDITIONS = {
     "state": "state=:state",
     "operator": "operator=:operator",

@@ -191,7 +191,8 @@ class History:
         self._start_ms = time.time_ns() // 1_000_000
         self.store = Store.open(site.data / LEDGER_FILE, origin, now_ms=self._start_ms)
         state = site.data / SIGNER_STATE
-        signer = LogSigner(Signer.from_seed(origin, self.vault.log_seed()), state, ledger_size=0)
+        key = Signer.from_seed(origin, self.vault.log_seed())
+        signer = LogSigner(key, state, ledger_size=0)
         self._checkpoints = Checkpoints(self.store, signer, every_s=1e9, every=CHECKPOINT_EVERY)
         for party in parties:
             self.store.put_party(party["hash"], party["body"])

@@ -24,14 +24,16 @@ from gateway.evidence.signer import LogSigner
 from gateway.evidence.vault import Vault
 from gateway.ledger.audit import verify_ledger
 from gateway.ledger.note import Signer
-from gateway.ledger.policyfile import Policy
+from gateway.ledger.outside import OutsideReader
 from gateway.ledger.reader import Reader
 from tests.bench.aged import PROMPT, some_ids
 from tests.bench.history import History, certify_patterns
+from tests.support.logfile import LogFile
 from tests.support.process import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SHORT = 6_000
 LONG = 4 * SHORT
@@ -85,10 +87,8 @@ def steps_of(site: Site) -> dict[str, int]:
             state = site.data / SIGNER_STATE
             key = Signer.from_seed(reader.origin, vault.log_seed())
             signer = LogSigner(key, state, ledger_size=reader.size)
-            records, proofs = (
-                Records(reader, vault),
-                Proofs(reader, vault, signer, Quorum(Policy(), ())),
-            )
+            records = Records(reader, vault)
+            proofs = Proofs(reader, vault, signer, Quorum.of(site.settings))
             ids = some_ids(reader, 10)
             questions: dict[str, Callable[[str], object]] = {
                 "bundle": lambda each: proofs.bundle(each, frozenset()),
@@ -96,9 +96,14 @@ def steps_of(site: Site) -> dict[str, int]:
                 "head": lambda _: records.head(),
                 "list": lambda _: list(records.receipts({"limit": 20})),
                 "orphans": lambda _: list(records.orphans({"limit": 20})),
+                "held": lambda _: list(records.messages({"state": "held", "limit": 20})),
+                "today": lambda _: list(records.messages({"since": "2100-01-01T00:00:00Z"})),
+                "once": lambda _: list(
+                    records.messages({"until": "2000-01-01T00:00:00Z", "limit": 20})
+                ),
                 "open": lambda _: (reader.count_open(), reader.held(), reader.oldest("queued")),
                 "counted orphans": lambda _: reader.count_orphans(),
-                "consistency": lambda _: proofs.checkpoint(),
+                "checkpoint": lambda _: proofs.checkpoint(),
             }
             for name, ask in questions.items():
                 before = steps.count
@@ -131,6 +136,45 @@ def test_start_and_questions_do_not_grow_with_the_past(
     short, long = steps
     grown = {name: (short[name], count) for name, count in long.items()}
     assert {name: both for name, both in grown.items() if both[1] > both[0] + MARGIN} == {}
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_the_checkpoint_best_vouched_for_is_found_however_many_there_are(
+    tmp_path: Path, stamped: bool
+) -> None:
+    log = LogFile.make(tmp_path)
+    log.grow(1)
+    found = []
+    for count in (500, 8_000):
+        with closing(sqlite3.connect(log.path)) as file:
+            sizes = [(size, size) for size in range(10, count)]
+            table, name = ("tokens", "tsa") if stamped else ("cosignatures", "witness")
+            rest = "accuracy_ms, token" if stamped else "line"
+            blank = "0, x''" if stamped else "''"
+            file.executemany(
+                f"INSERT OR IGNORE INTO {table} (size, {name}, at_ms, hash, seq, {rest})"
+                f" VALUES (?, 'a', 0, '', ?, {blank})",
+                sizes,
+            )
+            file.commit()
+        with counted() as steps, closing(Reader(log.path)) as reader:
+            outside, before = OutsideReader(reader), steps.count
+            for seq, best in ((5, count - 1), (30, count - 1), (count, None)):
+                assert outside.best_over(seq, lambda _: False) == best
+            found.append(steps.count - before)
+    assert found[1] <= found[0] + 1_000
+
+
+def test_submissions_of_a_time_are_those_of_that_time(site: Site, steps: object) -> None:
+    with closing(Reader(site.data / LEDGER_FILE)) as reader:
+        every = list(reader.submissions({}))
+        times = sorted({row["submitted_ms"] for row in every})
+        for since, until in ((times[3], times[9]), (times[-2], times[-1] + 1), (0, times[0])):
+            asked = {"since_ms": since, "until_ms": until}
+            wanted = [row for row in every if since <= row["submitted_ms"] < until]
+            assert list(reader.submissions(asked)) == wanted
+            assert list(reader.submissions({**asked, "limit": 1})) == wanted[:1]
+        assert not list(reader.submissions({"since_ms": times[-1] + 1}))
 
 
 def test_processes_find_what_one_pass_finds(site: Site, steps: object) -> None:

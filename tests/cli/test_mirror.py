@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import sqlite3
+import sys
 from contextlib import closing
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -231,7 +233,7 @@ def test_names_are_those_of_the_standard() -> None:
     counts = [list(new_tiles(0, 70_000, level)) for level in range(4)]
     assert [len(each) for each in counts] == [274, 2, 1, 0]
     assert [each[-1][1] for each in counts[:3]] == [112, 17, 1]
-    assert list(new_tiles(256, 256, 0)) == []
+    assert list(new_tiles(256, 256, 0)) == list(new_tiles(300, 300, 0)) == []
     assert list(new_tiles(255, 257, 0)) == [(0, 256), (1, 1)]
 
 
@@ -320,3 +322,23 @@ def test_a_checkpoint_the_log_does_not_contain_is_not_proven(
 
 def test_leaves_are_the_standards() -> None:
     assert leaf_hash(b"x") == sha256(b"\0x").digest()
+
+
+class Terminal(io.StringIO):
+    """A stderr that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", ["export", "verify"])
+def test_a_bar_is_for_people_at_a_terminal(
+    acuse: Acuse, log: LogFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    log.grow(300)
+    args = [command, str(tmp_path / "out")] if command == "export" else [command]
+    for json, shown in ((["--json"], False), ([], True)):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        run(acuse, log, *args, *json)
+        assert ("300" in terminal.getvalue() and "━" in terminal.getvalue()) == shown

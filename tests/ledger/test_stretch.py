@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StorageError
-from gateway.ledger import canonical, links
+from gateway.ledger import audit, canonical, links
 from gateway.ledger.audit import verify_ledger
-from gateway.ledger.merkle import leaf_hash
+from gateway.ledger.merkle import Frontier, leaf_hash
 from gateway.ledger.note import Signer
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.stretch import Part, examine
@@ -313,3 +313,37 @@ def test_entries_missing_at_the_end_of_a_part_are_seen() -> None:
     assert examine(ledger, stop - 8, stop) is not None
     del ledger.raw[stop - 1 :]
     assert examine(ledger, stop - 8, stop) is None
+
+
+@pytest.mark.parametrize("step", [256, 1024])
+def test_tiles_without_a_checkpoint_in_them_are_taken_whole(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = make(500, every=700)
+    whole: list[int] = []
+    real = Frontier.append_tile
+
+    def append_tile(self: Frontier, hashes: bytes) -> list[tuple[int, int, bytes]]:
+        whole.append(self.size)
+        return real(self, hashes)
+
+    monkeypatch.setattr(Frontier, "append_tile", append_tile)
+    report = both(ledger, step)
+    assert {name for name, ok in report.checks if not ok} == {"timestamp"}
+    assert len(whole) >= 3
+
+
+def test_one_pass_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_TOLD_EVERY", 64)
+    ledger, told = make(60), list[int]()
+    verify_ledger(ledger, now_ms=0, progress=told.append)
+    assert told == [*range(64, ledger.size, 64), ledger.size]
+
+
+def test_a_submission_erased_long_before_its_last_entry_is_found_too() -> None:
+    ledger = make(20)
+    ledger.keyless = {mid(0)}
+    ledger.append("x.Erased", mid=mid(0), basis="art. 17")
+    for _ in range(20):
+        ledger.append("x.Duplicate", mid=mid(0), of=1)
+    assert "commitments" not in dict(both(ledger, 16).checks)

@@ -63,10 +63,11 @@ class LogFile:
             store.commit()
             if not sign:
                 return ""
-            vault = Vault(self.path.parent / KEYS_DIRECTORY)
+            seed = Vault(self.path.parent / KEYS_DIRECTORY).log_seed()
+            key = Signer.from_seed(ORIGIN, seed)
             state = self.path.with_name(SIGNER_STATE)
             size = 0 if not state.exists() else store.size
-            signer = LogSigner(Signer.from_seed(ORIGIN, vault.log_seed()), state, ledger_size=size)
+            signer = LogSigner(key, state, ledger_size=size)
             note = Checkpoints(store, signer, every_s=60, every=4096).make(NOON_MS + store.size)
             store.flush()
             store.commit()
