@@ -147,22 +147,31 @@ class Findings:
 
 
 # === 2. Strict JSON ===============================================================================
-# Two readers of one file must read the same: no key twice, no number that rounds, bounded depth.
+# Two readers of one file must read the same: no key twice, no number that rounds. And no file may
+# cost much more than its size: depth and number of values are bounded before it is read.
 
-MAX_BUNDLE_BYTES, MAX_ENTRY_BYTES, MAX_DEPTH = 16 << 20, 1 << 20, 32
+MAX_BUNDLE_BYTES, MAX_ENTRY_BYTES, MAX_DEPTH, MAX_VALUES = 16 << 20, 1 << 20, 32, 250_000
 encode_text = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
 
 
-def check_depth(text: str, step: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def check_form(text: str, step: str, values: int) -> None:
+    """Bounds the nesting, and the number of values, by the brackets and commas outside strings."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH and text.count(",") <= values - MAX_DEPTH:
         return
-    bare = re.sub(r'"[^"]*"?', "", text.replace("\\\\", "").replace('\\"', ""))
-    left = re.sub(r"[^\[\]]+", "", bare.translate({0x7B: "[", 0x7D: "]"}))
-    for _ in range(MAX_DEPTH):
-        left = left.replace("[]", "")
-    if "[]" in left or left.count("[") > MAX_DEPTH:
+    marks, one_kind = bytearray(), bytes.maketrans(b"{}", b"[]")
+    others = bytes(set(range(256)) - set(b"[]{},"))
+    bare = text.replace("\\\\", "").replace('\\"', "")  # no escapes: every quote ends a string
+    for piece in re.finditer(r'([^"]+)|"[^"]*"?', bare):
+        if piece[1]:
+            marks += piece[1].encode("ascii", "ignore").translate(one_kind, others)
+    if marks.count(b"[") + marks.count(b",") > values:
+        raise Fault(step, f"more than {values} values")
+    left = marks.translate(None, b",")
+    for _ in range(MAX_DEPTH):  # each round takes away the innermost pairs
+        left = left.replace(b"[]", b"")
+    if b"[]" in left or left.count(b"[") > MAX_DEPTH:
         raise Fault(step, f"nested deeper than {MAX_DEPTH}")
 
 
@@ -205,7 +214,7 @@ def canonical_entry(raw: bytes) -> Dict[str, Any]:
     if len(raw) > MAX_ENTRY_BYTES:
         raise Fault("canonical", f"{len(raw)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
     text = raw.decode()
-    check_depth(text, "canonical")
+    check_form(text, "canonical", MAX_ENTRY_BYTES)
     try:
         value, _ = read_entry(text)
     except json.JSONDecodeError as error:
@@ -543,6 +552,12 @@ class Fields:
     def text(self, key: str) -> str:
         return self._text(key, self.value.get(key))
 
+    def name(self, key: str) -> str:
+        text = self.text(key)
+        if len(text) > 500:
+            raise self._refuse(key, "a name of at most 500 characters")
+        return text
+
     def texts(self, key: str) -> List[str]:
         return [self._text(key, item) for item in self._list(key, 64)]
 
@@ -588,10 +603,10 @@ class Bundle:
         self.disclose = file.mapping("disclose")
         if not all(isinstance(shown, dict) for shown in self.disclose.values()):
             raise Fault("parse", "disclose is not {seq: {field: …}}")
-        self.submission_id = file.text("submission_id")
+        self.submission_id = file.name("submission_id")
         self.entries = [(item.text("entry"), item.text("proof")) for item in entries]
         self.timestamps = [
-            (item.text("tsa"), item.text("over"), item.text("token"), item.texts("consistency"))
+            (item.name("tsa"), item.text("over"), item.text("token"), item.texts("consistency"))
             for item in file.items("timestamps")
         ]
         since = file.items("since")
@@ -616,7 +631,7 @@ def _read_json(data: bytes) -> Dict[str, Any]:
         raise Fault("parse", f"larger than {MAX_BUNDLE_BYTES} bytes")
     try:
         text = data.decode()
-        check_depth(text, "parse")
+        check_form(text, "parse", MAX_VALUES)
         value = read_bundle(text)
     except UnicodeDecodeError:
         raise NotAProof("not JSON: it is not UTF-8") from None
@@ -707,6 +722,8 @@ def parse_hashes(rows: Sequence[str], step: str) -> List[bytes]:
 
 def parse_proof(text: str) -> Tuple[int, List[bytes], str]:
     """(index, sibling hashes, checkpoint note) of a c2sp.org/tlog-proof@v1 text."""
+    if len(text) > 1 << 19:
+        raise Fault("inclusion", f"a proof is longer than {1 << 19}")
     head, blank, note = text.partition("\n\n")
     first, *rows = head.split("\n")
     if first != "c2sp.org/tlog-proof@v1" or not blank:
@@ -1098,6 +1115,8 @@ class Trust:
         for tsa, over, encoded, consistency in self.bundle.timestamps:
             try:
                 token = unbase64(encoded, f"the token of {tsa}", "timestamp")
+                if len(token) > 1 << 16:
+                    raise Fault("timestamp", f"a token is larger than {1 << 16} bytes")
                 then = parse_checkpoint(over, "timestamp")
                 self.prove_past(then, consistency, "timestamp")
                 time_and_accuracy = self.tools.stamp(token, over.encode())
@@ -1319,8 +1338,6 @@ class OpenSSL:
     def stamp(self, token: bytes, data: bytes) -> Optional[Tuple[int, int]]:
         if self.tsa_ca is None:
             return None
-        if len(token) > 1 << 16:
-            raise Fault("timestamp", f"the time stamp is larger than {1 << 16} bytes")
         # What it states, and its certificates; whether they may be believed comes afterwards.
         options = "-verify -noverify -no_attr_verify -inform DER -in token -binary -out info"
         holds, _, files = self.run(

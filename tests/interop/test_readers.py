@@ -11,6 +11,7 @@ import hashlib
 import json
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from gateway.evidence.rfc3161 import trusting
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from gateway.sim.authority import Behaviour, StampingAuthority
+from tests.hostile import corpus
 from tests.interop.peer import PEERS, node_environment
 from tests.support.ledgers import MemoryLedger
 from tests.support.mutants import Case, cases, mutants
@@ -41,6 +43,7 @@ NOW_MS: Final = 1_795_284_000_000
 AT: Final = datetime(2026, 11, 21, 17, 0, 10, tzinfo=UTC)
 AUTHORITY: Final = StampingAuthority(AT)
 MUTANTS: Final = 220
+IN_BROWSER: Final = set(list(corpus.JSONS)[::4])
 README: Final = Path(__file__).resolve().parent.parent.parent / "README.md"
 
 
@@ -109,6 +112,12 @@ def standalone(case: Case) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = report.as_json()
     return found
+
+
+def bounded() -> None:
+    """256 MiB, 10 s of processor."""
+    resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))
+    resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 
 
 def encoded(data: bytes) -> str:
@@ -207,6 +216,36 @@ def test_three_verifiers_agree_on_whatever_becomes_of_a_proof(page: Page) -> Non
         assert essence(program) == essence(report) == essence(seen), case.name
         found[report["verdict"]] += 1
     assert found["INVALID"] > MUTANTS / 4, found
+
+
+@pytest.mark.parametrize("name", corpus.JSONS)
+def test_hostile_files_are_judged_alike_and_within_bounds(
+    page: Page, tmp_path: Path, name: str
+) -> None:
+    policy = f"log {corpus.LEDGER.vkey}\nquorum none\n".encode()
+    case = Case(name, corpus.JSONS[name](), policy, since=corpus.NOTE)
+    report = ours(case)
+    # Ten megabytes take a while to bring into a browser, so not every one of them goes there.
+    seen = page.verify([case])[0] if name in IN_BROWSER else report
+    (tmp_path / "hostile").write_bytes(case.proof)
+    (tmp_path / "policy").write_bytes(policy)
+    (tmp_path / "note").write_text(corpus.NOTE)
+    (tmp_path / "tsa").write_bytes(AUTHORITY.ca_pem)
+    options = ("--policy", "policy", "--since", "note", "--tsa-ca", "tsa", "--json")
+    done = subprocess.run(
+        [sys.executable, "-I", str(VERIFIER), "hostile", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=bounded,
+    )
+    program = json.loads(done.stdout)
+    if report is None:
+        assert (seen, done.returncode, program["error"]["code"]) == (None, 65, "data")
+        return
+    assert seen is not None
+    assert essence(program) == essence(report) == essence(seen)
 
 
 # -- the program, with openssl -------------------------------------------------------------------
