@@ -390,6 +390,7 @@ def test_files_can_be_chosen_by_keyboard(page: Page) -> None:
 
 def test_it_speaks_four_languages_and_fits_a_telephone(page: Page) -> None:
     titles = {"es": "Válida", "en": "Valid", "pt": "Válida", "ca": "Vàlida"}
+    seen: dict[str, Any] = {}
     for language, title in titles.items():
         seen = page.show(files_of(GIVEN[0]), locale=language, width=360)
         assert (seen["language"], seen["wide"]) == (language, False)
