@@ -116,6 +116,7 @@ class Findings:
         self.unanchored: List[str] = []
         self.not_final: Optional[str] = None
         self.erased = False
+        self.witnesses = 0  # of the policy, that signed
 
     def took(self, *steps: str) -> None:
         for step in steps:
@@ -1092,6 +1093,7 @@ class Trust:
         except Fault as error:
             self.found.fault("witnesses", error.why)
             return 0
+        self.found.witnesses = len(cosigned)
         if policy.satisfied(list(cosigned)):
             self.found.took("witnesses")
         else:
@@ -1554,9 +1556,10 @@ def explain(report: Report, whole: bool) -> Iterator[str]:
                 if key in one.body
             ]
             yield f"  {one.body['t']}  " + " · ".join(says)
-    before, after = (time_text(bound) or "(not proven)" for bound in report.bounds)
-    if report.bounds != (None, None):
-        yield f"It happened after {before}, before {after}, by the time stamps."
+    bounds = zip(("after", "before"), map(time_text, report.bounds))
+    proven = " and ".join(f"{which} {bound}" for which, bound in bounds if bound)
+    if proven:
+        yield f"It happened {proven}, by the time stamps."
     yield from ["", "What was checked, and by whose word"] if whole else []
     for step in STEPS:
         if step in report.found.steps:
@@ -1564,7 +1567,8 @@ def explain(report: Report, whole: bool) -> Iterator[str]:
             if step in report.found.faults:
                 holds = "FAILS  "
             word = WHOSE_WORD.get(step, "arithmetic, nobody's word")
-            yield f"  {holds}  {step}: {STEPS[step]}" + (f" [{word}]" if whole else "")
+            told = STEPS[step] + (f" ({report.found.witnesses})" if step == "witnesses" else "")
+            yield f"  {holds}  {step}: {told}" + (f" [{word}]" if whole else "")
     for note in report.found.fork:
         yield from ("Signed note:", *note.split("\n"))
 

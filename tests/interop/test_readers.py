@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import random
 import re
@@ -22,7 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import typst
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import PdfSignatureMetadata, sign_pdf
+from pyhanko.sign.fields import SigSeedSubFilter
 
 from gateway.errors import DataError
 from gateway.evidence.rfc3161 import trusting
@@ -33,6 +38,7 @@ from tests.hostile import corpus
 from tests.interop.peer import PEERS, node_environment
 from tests.support.ledgers import MemoryLedger
 from tests.support.mutants import Case, cases, mutants
+from tests.support.seals import TestSeal, make_seal
 from tests.support.standalone import VERIFIER, verifier
 
 if TYPE_CHECKING:
@@ -307,6 +313,108 @@ def test_one_bit_of_the_text_changes_the_verdict(tmp_path: Path) -> None:
 def test_without_an_authority_no_token_is_believed(tmp_path: Path) -> None:
     ended, report = checked(tmp_path, named("VALID delivered"), "--no-tsa")
     assert (ended, report["reason"].split(":")[0]) == (4, "timestamp")
+
+
+# -- certificates --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seal() -> TestSeal:
+    """A seal that is still good when this is run in many years."""
+    return make_seal(days=36_500)
+
+
+@pytest.fixture(scope="module")
+def certificate(seal: TestSeal) -> bytes:
+    """A page with a proof attached, sealed."""
+    octets = ",".join(map(str, GIVEN[0].proof))
+    made = typst.compile(
+        PAPER.encode(), format="pdf", pdf_standards=["a-3b"], sys_inputs={"proof": octets}
+    )
+    assert isinstance(made, bytes)
+    meta = PdfSignatureMetadata(
+        field_name="AcuseSeal",
+        certify=True,
+        subfilter=SigSeedSubFilter.PADES,
+        md_algorithm="sha256",
+    )
+    sealed = sign_pdf(IncrementalPdfFileWriter(io.BytesIO(made)), meta, signer=seal.signer)
+    octets_of: bytes = sealed.getvalue()
+    return octets_of
+
+
+PAPER: Final = """
+#set document(title: "x", date: datetime(year: 2026, month: 11, day: 21))
+#pdf.attach("acuse-proof.json", bytes(sys.inputs.proof.split(",").map(int)),
+  relationship: "data", mime-type: "application/json", description: "proof")
+What the page says
+"""
+
+
+def paper(directory: Path, pdf: bytes, signer_ca: bytes | None) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of the program on a certificate."""
+    given = {
+        "paper.pdf": pdf,
+        "policy": GIVEN[0].policy,
+        "tsa": AUTHORITY.ca_pem,
+        "seal": signer_ca,
+    }
+    for name, data in given.items():
+        if data is not None:
+            (directory / name).write_bytes(data)
+    options = ["--policy", "policy", "--tsa-ca", "tsa", "--json"]
+    options += [] if signer_ca is None else ["--signer-ca", "seal"]
+    done = subprocess.run(
+        [sys.executable, "-I", str(VERIFIER), "paper.pdf", *options],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def on_page(page: Page, pdf: bytes, signer_ca: bytes | None) -> dict[str, Any]:
+    files = {"c.pdf": pdf, "trusted.policy": GIVEN[0].policy or b"", "tsa.pem": AUTHORITY.ca_pem}
+    return page.show(files if signer_ca is None else {**files, "seal-ca.pem": signer_ca})
+
+
+def test_a_certificate_is_never_called_valid_for_its_pages(
+    page: Page, tmp_path: Path, certificate: bytes, seal: TestSeal
+) -> None:
+    stranger = make_seal("Otro sello")
+    for authority, reason in (
+        (seal.root_pem, "document"),
+        (None, "signer"),
+        (stranger.root_pem, "signer"),
+    ):
+        code, report = paper(tmp_path, certificate, authority)
+        seen = on_page(page, certificate, authority)
+        assert (code, report["verdict"], seen["verdict"]) == (4, "UNANCHORED", "UNANCHORED")
+        assert report["reason"].split(":")[0] == seen["reason"].split(":")[0] == reason
+        (tmp_path / "seal").unlink(missing_ok=True)
+
+
+def test_a_changed_byte_of_a_certificate_is_refused(
+    page: Page, tmp_path: Path, certificate: bytes, seal: TestSeal
+) -> None:
+    chance = random.Random(7)
+    hole = certificate.index(b"/Contents <") + 11
+    end = certificate.index(b">", hole)
+    text = certificate.index(b"stream\n", 2000) + 20
+    signature = hole + len(certificate[hole:end].rstrip(b"0")) - 8
+    places = [text, 12, signature, end - 3, len(certificate) - 8]
+    places += [chance.randrange(hole) for _ in range(10)]
+    for place in places:
+        octet = b"1" if place == end - 3 else bytes([certificate[place] ^ 1])
+        changed = certificate[:place] + octet + certificate[place + 1 :]
+        code, report = paper(tmp_path, changed, seal.root_pem)
+        seen = on_page(page, changed, seal.root_pem)
+        # What no longer looks like a PDF or like a proof is not even judged.
+        assert code in (1, 65), (place, report)
+        assert seen["verdict"] == ("INVALID" if code == 1 else "NOT-A-PROOF"), place
+    assert paper(tmp_path, certificate + b"\n1 0 obj\nendobj", seal.root_pem)[0] in (1, 4)
 
 
 # -- openssl by hand -----------------------------------------------------------------------------
