@@ -33,19 +33,7 @@ import time
 import zlib
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    NoReturn,
-    Optional,
-    Protocol,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import Any, Iterator, NamedTuple, NoReturn, Protocol, Sequence
 
 # === 1. The steps, and how findings become a verdict ==============================================
 
@@ -108,13 +96,13 @@ class Findings:
     """What the steps found. Each step goes on after a fault; the gravest finding decides."""
 
     def __init__(self) -> None:
-        self.steps: Dict[str, bool] = {}
-        self.faults: Dict[str, Tuple[str, Optional[int]]] = {}
-        self.fork: Tuple[str, ...] = ()
-        self.stale: Optional[str] = None
-        self.ambiguous: Optional[str] = None
-        self.unanchored: List[str] = []
-        self.not_final: Optional[str] = None
+        self.steps: dict[str, bool] = {}
+        self.faults: dict[str, tuple[str, int | None]] = {}
+        self.fork: tuple[str, ...] = ()
+        self.stale: str | None = None
+        self.ambiguous: str | None = None
+        self.unanchored: list[str] = []
+        self.not_final: str | None = None
         self.erased = False
         self.witnesses = 0  # of the policy, that signed
 
@@ -122,7 +110,7 @@ class Findings:
         for step in steps:
             self.steps.setdefault(step, True)
 
-    def fault(self, step: str, why: str, seq: Optional[int] = None) -> None:
+    def fault(self, step: str, why: str, seq: int | None = None) -> None:
         self.steps[step] = False
         self.faults.setdefault(step, (f"{step}: {why}", seq))
 
@@ -130,7 +118,7 @@ class Findings:
         self.steps[step] = False
         self.unanchored.append(reason)
 
-    def verdict(self) -> Tuple[str, Optional[str], Optional[int]]:
+    def verdict(self) -> tuple[str, str | None, int | None]:
         if self.fork:
             return "FORK", "since: two signed notes exclude each other", None
         if self.faults:
@@ -176,7 +164,7 @@ def check_form(text: str, step: str, values: int) -> None:
         raise Fault(step, f"nested deeper than {MAX_DEPTH}")
 
 
-def _no_duplicates(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
         raise Fault("parse", "an object has the same key twice")
     return dict(pairs)
@@ -210,7 +198,7 @@ read_entry = json.JSONDecoder(
 ).raw_decode
 
 
-def canonical_entry(raw: bytes) -> Dict[str, Any]:
+def canonical_entry(raw: bytes) -> dict[str, Any]:
     """The entry, if its bytes are exactly what writing it again gives (RFC 8785)."""
     if len(raw) > MAX_ENTRY_BYTES:
         raise Fault("canonical", f"{len(raw)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
@@ -382,13 +370,13 @@ class Note(NamedTuple):
 
     whole: str
     text: str
-    lines: Tuple[Line, ...]
+    lines: tuple[Line, ...]
     origin: str
     size: int
     root: bytes
 
 
-def split_note(note: str) -> Tuple[str, Tuple[Line, ...]]:
+def split_note(note: str) -> tuple[str, tuple[Line, ...]]:
     if len(note) > 1 << 18:
         raise Fault("checkpoint", f"a note is larger than {1 << 18} bytes")
     if re.search(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]", note):
@@ -414,7 +402,7 @@ def _line(row: str) -> Line:
     return Line(words[1], data[:4], data[4:])
 
 
-def parse_checkpoint(text: str, step: str) -> Tuple[str, int, bytes]:
+def parse_checkpoint(text: str, step: str) -> tuple[str, int, bytes]:
     rows = text.split("\n")
     if len(rows) != 4 or rows[3] or not rows[0]:
         raise Fault(step, "a checkpoint is origin, size and root, one a line")
@@ -430,7 +418,7 @@ def open_note(note: str) -> Note:
     return Note(note, text, lines, *parse_checkpoint(text, "checkpoint"))
 
 
-def signed_by(text: str, lines: Sequence[Line], keys: Sequence[Key], tools: Tools) -> List[Key]:
+def signed_by(text: str, lines: Sequence[Line], keys: Sequence[Key], tools: Tools) -> list[Key]:
     """Those of *keys* that signed. A line that claims a key's name and id must be that key's."""
     found = []
     for key in keys:
@@ -459,11 +447,11 @@ class Policy:
     """Keys by name, groups of witnesses, and the group that must have signed."""
 
     def __init__(self, data: bytes) -> None:
-        self.logs: List[Key] = []
-        self.witnesses: Dict[str, Key] = {}
-        self.groups: Dict[str, Tuple[int, List[str]]] = {}
+        self.logs: list[Key] = []
+        self.witnesses: dict[str, Key] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
         self.quorum = ""
-        self._members: Set[str] = set()
+        self._members: set[str] = set()
         number = 0
         if len(data) > 1 << 20:
             raise NotAProof(f"policy, line 1: the file is larger than {1 << 20} bytes")
@@ -486,7 +474,7 @@ class Policy:
                 met.add(name)
         return self.quorum in met
 
-    def _take(self, words: List[str]) -> None:
+    def _take(self, words: list[str]) -> None:
         kind, count = words[0], len(words)
         if kind == "log" and count in (2, 3):
             self.logs.append(self._key(words[1], LOG_KEY, "a log", self.logs))
@@ -506,7 +494,7 @@ class Policy:
         else:
             raise Fault("policy", f"not a line of a policy: {' '.join(words)[:60]!r}")
 
-    def groups_add(self, name: str, needed: str, members: List[str]) -> None:
+    def groups_add(self, name: str, needed: str, members: list[str]) -> None:
         for member in members:
             self._must_know(member)
             if member in self._members:
@@ -547,7 +535,7 @@ class Policy:
 class Fields:
     """One object of the file, read key by key; a wrong type is a fault that names the key."""
 
-    def __init__(self, value: Dict[str, Any], where: str) -> None:
+    def __init__(self, value: dict[str, Any], where: str) -> None:
         self.value, self.where = value, where
 
     def text(self, key: str) -> str:
@@ -559,22 +547,22 @@ class Fields:
             raise self._refuse(key, "a name of at most 500 characters")
         return text
 
-    def texts(self, key: str) -> List[str]:
+    def texts(self, key: str) -> list[str]:
         return [self._text(key, item) for item in self._list(key, 64)]
 
-    def mapping(self, key: str) -> Dict[str, Any]:
+    def mapping(self, key: str) -> dict[str, Any]:
         value = self.value.get(key, {})
         if not isinstance(value, dict):
             raise self._refuse(key, "an object")
         return value
 
-    def items(self, key: str, limit: int = 64) -> List[Fields]:
+    def items(self, key: str, limit: int = 64) -> list[Fields]:
         items = self._list(key, limit)
         if not all(isinstance(item, dict) for item in items):
             raise self._refuse(key, "a list of objects")
         return [Fields(item, f"an item of {key}") for item in items]
 
-    def _list(self, key: str, limit: int) -> List[Any]:
+    def _list(self, key: str, limit: int) -> list[Any]:
         value = self.value.get(key, [])
         if not isinstance(value, list):
             raise self._refuse(key, "a list")
@@ -625,7 +613,7 @@ class Bundle:
         self.issuer = file.mapping("issuer") if given["issuer"] else None
 
 
-def _read_json(data: bytes) -> Dict[str, Any]:
+def _read_json(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BUNDLE_BYTES:
         if data[:1] != b"{":
             raise NotAProof("neither a bundle nor a certificate")
@@ -652,7 +640,7 @@ class Shown(NamedTuple):
 
     seq: int
     leaf: bytes
-    body: Dict[str, Any]
+    body: dict[str, Any]
     note: Note
     included: bool
 
@@ -662,13 +650,13 @@ class Case:
 
     def __init__(self, bundle: Bundle, found: Findings) -> None:
         self.bundle, self.found = bundle, found
-        self._notes: Dict[str, Optional[Note]] = {}
+        self._notes: dict[str, Note | None] = {}
         found.took("parse", "canonical", "inclusion", "place")
         self.entries = self._show(bundle.entries, "")
         self.anchors = self._show(bundle.anchors, "x.Anchor")
         self.rotations = self._show(bundle.rotations, "x.KeyRotate")
 
-    def open(self, note: str) -> Optional[Note]:
+    def open(self, note: str) -> Note | None:
         if note not in self._notes:
             self._notes[note] = None
             if len(self._notes) > 128:
@@ -680,14 +668,14 @@ class Case:
                 self.found.fault(error.step, error.why)
         return self._notes[note]
 
-    def _show(self, items: Sequence[Tuple[str, str]], code: str) -> List[Shown]:
+    def _show(self, items: Sequence[tuple[str, str]], code: str) -> list[Shown]:
         shown = [one for one in [self._prove(*item) for item in items] if one]
         for one in shown:
             if code and one.body["ev"] != code:
                 self.found.fault("place", f"entry {one.seq} is no {code}", one.seq)
         return shown
 
-    def _prove(self, entry: str, proof: str) -> Optional[Shown]:
+    def _prove(self, entry: str, proof: str) -> Shown | None:
         raw = entry.encode()
         try:
             seq, path, whole = parse_proof(proof)
@@ -714,14 +702,14 @@ class Case:
         return None if faults else Shown(seq, leaf, body, note, included)
 
 
-def parse_hashes(rows: Sequence[str], step: str) -> List[bytes]:
+def parse_hashes(rows: Sequence[str], step: str) -> list[bytes]:
     hashes = [unbase64(row, "a hash in the proof", step) for row in rows]
     if any(len(item) != 32 for item in hashes):
         raise Fault(step, "a hash in the proof is not 32 bytes long")
     return hashes
 
 
-def parse_proof(text: str) -> Tuple[int, List[bytes], str]:
+def parse_proof(text: str) -> tuple[int, list[bytes], str]:
     """(index, sibling hashes, checkpoint note) of a c2sp.org/tlog-proof@v1 text."""
     if len(text) > 1 << 19:
         raise Fault("inclusion", f"a proof is longer than {1 << 19}")
@@ -737,7 +725,7 @@ def parse_proof(text: str) -> Tuple[int, List[bytes], str]:
     return index, parse_hashes(rows, "inclusion"), note
 
 
-def place_faults(body: Dict[str, Any], seq: int, origin: str) -> Iterator[Tuple[str, str]]:
+def place_faults(body: dict[str, Any], seq: int, origin: str) -> Iterator[tuple[str, str]]:
     if type(body.get("v")) is not int or body["v"] != 1:
         yield "place", f"entry {seq} is not of version 1"
     if body.get("log") != origin:
@@ -775,7 +763,7 @@ def time_ms(text: str) -> int:
     return int(moment.timestamp()) * 1000 + int(text[20:23])
 
 
-def time_text(at_ms: Optional[int]) -> Optional[str]:
+def time_text(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     moment = datetime.fromtimestamp(at_ms // 1000, timezone.utc)
@@ -815,14 +803,14 @@ class Course:
     """What happened to one submission, entry by entry."""
 
     def __init__(self) -> None:
-        self.events: List[List[Any]] = []  # what the next seal must list
+        self.events: list[list[Any]] = []  # what the next seal must list
         self.opened, self.state = "", "queued"
-        self.final: Optional[str] = None  # the state last sealed; None while open or reopened
-        self.seal: Optional[int] = None
+        self.final: str | None = None  # the state last sealed; None while open or reopened
+        self.seal: int | None = None
         self.erased = self.ambiguous = self.reported = False
         self.deciding = ""
 
-    def take(self, seq: int, leaf: str, body: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    def take(self, seq: int, leaf: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         code = body["ev"]
         if self.events:
             if body.get("mprev") != self.events[-1][0]:
@@ -852,7 +840,7 @@ class Course:
             self._note(code, body)
         self.events.append([seq, leaf])
 
-    def _sealed(self, seq: int, body: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    def _sealed(self, seq: int, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if body.get("events") != self.events:
             yield "complete", f"the seal {seq} does not list exactly the entries before it"
         state = body.get("state")
@@ -866,7 +854,7 @@ class Course:
         self.final = self.state = str(state)
         self.seal = seq
 
-    def _note(self, code: str, body: Dict[str, Any]) -> None:
+    def _note(self, code: str, body: dict[str, Any]) -> None:
         fits = body.get("fits")  # open submissions this receipt matched
         several = (type(fits) is int and fits > 1) or (isinstance(fits, list) and len(fits) > 1)
         if code in DECIDING:
@@ -917,7 +905,7 @@ def check_chain_and_times(case: Case) -> None:
         last = one.body["t"]
         parts = one.body.get("parts")
         for part in parts if isinstance(parts, list) else ():
-            times: List[object] = [0]
+            times: list[object] = [0]
             if isinstance(part, dict):
                 times = [part.get(key) for key in ("sent", "answered")]
             if not all(value is None or is_time(value) for value in times):
@@ -973,7 +961,7 @@ def check_commitments(case: Case) -> None:
                 found.fault("commitments", f"{name} of entry {seq} is not what was sealed", one.seq)
 
 
-def disclosed(name: str, item: object) -> Optional[bytes]:
+def disclosed(name: str, item: object) -> bytes | None:
     """The octets of {"salt", "value" or "value_hex"}; None if it has not exactly this form."""
     if not re.fullmatch("[a-z0-9._]+", name) or not isinstance(item, dict):
         return None
@@ -994,20 +982,20 @@ class Stamp(NamedTuple):
 
     at_ms: int
     accuracy_ms: int
-    over: Tuple[str, int, bytes]
+    over: tuple[str, int, bytes]
     token_hash: str
 
 
 class Trust:
     """The checks that need keys; `tools` is whoever checks signatures (section 10)."""
 
-    def __init__(self, case: Case, note: Note, policy: Optional[Policy], tools: Tools) -> None:
+    def __init__(self, case: Case, note: Note, policy: Policy | None, tools: Tools) -> None:
         self.case, self.note, self.policy, self.tools = case, note, policy, tools
         self.found, self.bundle = case.found, case.bundle
         self.roots = {0: sha256(b""), note.size: note.root}  # what the tree is proven to have been
-        self.signed: List[Note] = []
+        self.signed: list[Note] = []
         self.pinned = bool(policy and policy.logs)
-        self.keys: List[Key] = []
+        self.keys: list[Key] = []
         if policy and policy.logs:
             self.found.took("policy")
             self.keys = [key for key in policy.logs if key.name == note.origin]
@@ -1045,7 +1033,7 @@ class Trust:
                 whose = "a key of the policy" if self.pinned else "the key the file names"
                 self.found.fault("checkpoint", f"the checkpoint is not signed by {whose}")
 
-    def _rotate(self, body: Dict[str, Any]) -> None:
+    def _rotate(self, body: dict[str, Any]) -> None:
         if any(key.vkey == body.get("old") for key in self.keys):
             try:
                 key = Key.parse(str(body.get("new")))
@@ -1103,7 +1091,7 @@ class Trust:
         times_s = [cosigned_at_s(line) for line in lines if (line.name, line.key_id) in ids]
         return max(times_s, default=0) * 1000
 
-    def prove_past(self, then: Tuple[str, int, bytes], rows: Sequence[str], step: str) -> None:
+    def prove_past(self, then: tuple[str, int, bytes], rows: Sequence[str], step: str) -> None:
         """Take an earlier checkpoint (origin, size, root) as part of the history, by its proof."""
         origin, size, root = then
         if origin != self.note.origin:
@@ -1112,7 +1100,7 @@ class Trust:
         check_consistency(size, root, self.note.size, self.note.root, path, step)
         self.roots[size] = root
 
-    def check_stamps(self) -> List[Stamp]:
+    def check_stamps(self) -> list[Stamp]:
         proven = []
         for tsa, over, encoded, consistency in self.bundle.timestamps:
             try:
@@ -1135,7 +1123,7 @@ class Trust:
             self.found.lacks("timestamp", why)
         return proven
 
-    def check_bounds(self, proven: Sequence[Stamp]) -> Tuple[Optional[int], Optional[int]]:
+    def check_bounds(self, proven: Sequence[Stamp]) -> tuple[int | None, int | None]:
         """(not before, not after): newest token anchored before, oldest token over the last."""
         shown = self.case.entries
         anchored = {
@@ -1157,7 +1145,7 @@ class Trust:
                 self.found.fault("time", f"entry {seq} is newer than a time stamp over it", seq)
         return (low.at_ms if low else None), (high.at_ms if high else None)
 
-    def check_since(self, known: Optional[Note]) -> None:
+    def check_since(self, known: Note | None) -> None:
         """The file's earlier notes, and the one you kept: the log only grew since."""
         found, now = self.found, self.note
         for whole, consistency in self.bundle.since:
@@ -1190,7 +1178,7 @@ class Trust:
 
     def check_forks(self) -> None:
         """Two notes of the log that exclude each other: it has told two histories."""
-        sizes: Dict[Tuple[str, int], Note] = {}
+        sizes: dict[tuple[str, int], Note] = {}
         for note in self.signed:
             first = sizes.setdefault((note.origin, note.size), note)
             known = self.roots.get(note.size) if note.origin == self.note.origin else None
@@ -1204,14 +1192,14 @@ class Report(NamedTuple):
     """The answer, and the material for an explanation."""
 
     verdict: str
-    reason: Optional[str]
-    seq: Optional[int]
+    reason: str | None
+    seq: int | None
     found: Findings
-    case: Optional[Case] = None
-    state: Optional[str] = None
-    bounds: Tuple[Optional[int], Optional[int]] = (None, None)
+    case: Case | None = None
+    state: str | None = None
+    bounds: tuple[int | None, int | None] = (None, None)
 
-    def as_json(self) -> Dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         case, notes = self.case, list(self.found.fork)
         return {
             "verdict": self.verdict,
@@ -1233,11 +1221,11 @@ class Report(NamedTuple):
 def verify(
     data: bytes,
     tools: Tools,
-    policy: Optional[Policy] = None,
-    since: Optional[str] = None,
-    max_age_s: Optional[int] = None,
+    policy: Policy | None = None,
+    since: str | None = None,
+    max_age_s: int | None = None,
     now_ms: int = 0,
-    found: Optional[Findings] = None,
+    found: Findings | None = None,
 ) -> Report:
     """All steps on one bundle. Raises NotAProof where there is nothing to judge."""
     try:
@@ -1258,7 +1246,7 @@ def verify(
         check_chain_and_times(case)
         check_envelope(case)
         check_commitments(case)
-    bounds: Tuple[Optional[int], Optional[int]] = (None, None)
+    bounds: tuple[int | None, int | None] = (None, None)
     if case.entries:
         trust = Trust(case, case.entries[0].note, policy, tools)
         trust.check_signatures()
@@ -1287,7 +1275,7 @@ class Tools(Protocol):
         """Whether *signature* is the Ed25519 signature of *message*."""
         ...
 
-    def stamp(self, token: bytes, data: bytes) -> Optional[Tuple[int, int]]:
+    def stamp(self, token: bytes, data: bytes) -> tuple[int, int] | None:
         """(time, accuracy) in ms that a token proves for *data*; None if its maker is unknown.
 
         Raises Fault("timestamp") for a token that is not what it says.
@@ -1306,11 +1294,11 @@ class OpenSSL:
 
     _CMS = ("cms", "-verify", "-inform", "DER", "-in", "signature", "-binary", "-content", "data")
 
-    def __init__(self, tsa_ca: Optional[bytes], signer_ca: Optional[bytes]) -> None:
+    def __init__(self, tsa_ca: bytes | None, signer_ca: bytes | None) -> None:
         self.tsa_ca, self.signer_ca = tsa_ca, signer_ca
-        self._known: Dict[Tuple[bytes, bytes, bytes], bool] = {}
+        self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
 
-    def run(self, arguments: Sequence[str], **files: bytes) -> Tuple[bool, str, Dict[str, bytes]]:
+    def run(self, arguments: Sequence[str], **files: bytes) -> tuple[bool, str, dict[str, bytes]]:
         """(whether it succeeded, what it said, the files it wrote); *files* are put beside it."""
         with tempfile.TemporaryDirectory(prefix="acuse-verify-") as home:
             for name, data in files.items():
@@ -1337,7 +1325,7 @@ class OpenSSL:
             self._known[asked] = holds
         return self._known[asked]
 
-    def stamp(self, token: bytes, data: bytes) -> Optional[Tuple[int, int]]:
+    def stamp(self, token: bytes, data: bytes) -> tuple[int, int] | None:
         if self.tsa_ca is None:
             return None
         # What it states, and its certificates; whether they may be believed comes afterwards.
@@ -1385,7 +1373,7 @@ class NoOpenSSL(Exception):
     """The program is not there."""
 
 
-def tst_info(der: bytes) -> Tuple[bytes, int, int]:
+def tst_info(der: bytes) -> tuple[bytes, int, int]:
     """(SHA-256 imprint, genTime in ms, accuracy in ms) of a TSTInfo, RFC 3161 section 2.4.2."""
     try:
         (_, body), *rest = der_items(der)
@@ -1407,7 +1395,7 @@ def tst_info(der: bytes) -> Tuple[bytes, int, int]:
         raise Fault("timestamp", "the time stamp is not an RFC 3161 token") from None
 
 
-def der_items(data: bytes) -> List[Tuple[int, bytes]]:
+def der_items(data: bytes) -> list[tuple[int, bytes]]:
     """The (tag, content) pairs that stand one after another in *data*."""
     items = []
     while data:
@@ -1461,7 +1449,7 @@ def attached_bundle(pdf: bytes) -> bytes:
     return data
 
 
-def signatures(pdf: bytes) -> Iterator[Tuple[bytes, bytes, bytes, int]]:
+def signatures(pdf: bytes) -> Iterator[tuple[bytes, bytes, bytes, int]]:
     """(kind, CMS signature, the bytes it covers, where they end) of every signature field."""
     number = rb"\s+([0-9]{1,10})"
     for one in re.finditer(rb"/ByteRange\s*\[\s*0" + number * 3 + rb"\s*\]", pdf):
@@ -1588,7 +1576,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(64, f"acuse-verify: error: {message}\n")
 
 
-def read(path: Optional[str], limit: int = 1 << 20) -> Optional[bytes]:
+def read(path: str | None, limit: int = 1 << 20) -> bytes | None:
     if path is None:
         return None
     try:
