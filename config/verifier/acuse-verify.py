@@ -1484,8 +1484,8 @@ def check_seal(pdf: bytes, found: Findings, tools: OpenSSL) -> None:
         if not all(tools.sealed(signature, data) for _, signature, data, _ in seals):
             raise Fault("document", "the bytes of the certificate are not those that were sealed")
         times = [tools.stamp(token, data) for _, token, data, _ in stamps]
-        if stamps and every[-1][3] < len(pdf.rstrip(b"\r\n")):
-            raise Fault("document", "something was added after the last time stamp over the file")
+        if every and every[-1][3] < len(pdf.rstrip(b"\r\n")):
+            raise Fault("document", "something stands after all that was signed")
         at_s = min([one[0] // 1000 for one in times if one] or [int(time.time())])
         known = [tools.vouched(signature, data, at_s) for _, signature, data, _ in seals]
     except Fault as error:
