@@ -1289,6 +1289,14 @@ STRANGER = {"2", "18", "19", "20", "21", "27"}
 ONLY = ["-partial_chain", "-no-CApath", "-no-CAstore"]
 
 
+#: RFC 8032 section 7.1, TEST 2: public key, message (one octet), signature.
+RFC_8032 = bytes.fromhex(
+    "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c72"
+    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+    "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+)
+
+
 class OpenSSL:
     """`Tools` by the program openssl. Files go to a directory that is removed at once."""
 
@@ -1296,6 +1304,7 @@ class OpenSSL:
 
     def __init__(self, tsa_ca: bytes | None, signer_ca: bytes | None) -> None:
         self.tsa_ca, self.signer_ca = tsa_ca, signer_ca
+        self._able = False
         self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     def run(self, arguments: Sequence[str], **files: bytes) -> tuple[bool, str, dict[str, bytes]]:
@@ -1308,11 +1317,25 @@ class OpenSSL:
                     ["openssl", *arguments], cwd=home, capture_output=True, check=False
                 )
             except OSError as error:
-                raise NoOpenSSL(str(error.strerror)) from None
+                why = f"the program openssl cannot be run: {error.strerror}"
+                raise NoOpenSSL(why) from None
             written = {path.name: path.read_bytes() for path in Path(home).iterdir()}
         return done.returncode == 0, (done.stdout + done.stderr).decode("latin-1"), written
 
+    def require(self) -> None:
+        """That this openssl knows what is asked of it, by a signature that is known to be right.
+
+        One that is too old would say of every signature that it does not hold.
+        """
+        self._able = True
+        if not self.ed25519(RFC_8032[:32], RFC_8032[32:33], RFC_8032[33:]):
+            raise NoOpenSSL(
+                "this openssl cannot check Ed25519 signatures; OpenSSL 3.0 or newer can"
+            )
+
     def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        if not self._able:
+            self.require()
         asked = (public, message, signature)
         if asked not in self._known:
             if len(self._known) >= 1000:
@@ -1328,6 +1351,8 @@ class OpenSSL:
     def stamp(self, token: bytes, data: bytes) -> tuple[int, int] | None:
         if self.tsa_ca is None:
             return None
+        if not self._able:
+            self.require()
         # What it states, and its certificates; whether they may be believed comes afterwards.
         options = "-verify -noverify -no_attr_verify -inform DER -in token -binary -out info"
         holds, _, files = self.run(
@@ -1370,7 +1395,7 @@ class OpenSSL:
 
 
 class NoOpenSSL(Exception):
-    """The program is not there."""
+    """The program is not there, or too old."""
 
 
 def tst_info(der: bytes) -> tuple[bytes, int, int]:
@@ -1627,7 +1652,7 @@ def main() -> int:
     except NotAProof as error:
         return complain(options, 65, "data", str(error))
     except NoOpenSSL as error:
-        return complain(options, 69, "openssl", f"the program openssl cannot be run: {error}")
+        return complain(options, 69, "openssl", str(error))
     if options.json:
         print(json.dumps(report.as_json()))
     else:
