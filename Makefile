@@ -24,7 +24,7 @@ demo: $(STAMP) ## simulated operators, real daemon, one sealed proof, checked
 test: $(STAMP) ## every test that needs only Python
 	@$(BIN)/python -m pytest
 
-interop: $(STAMP) ## our SMPP against programs nobody here wrote; installs them (apt, npm, pip)
+interop: $(STAMP) ## our SMPP and proofs against programs nobody here wrote; installs them
 	@$(BIN)/python -m tests.interop.install
 	@$(BIN)/python -m pytest tests/interop
 

@@ -33,19 +33,7 @@ import time
 import zlib
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    NamedTuple,
-    NoReturn,
-    Optional,
-    Protocol,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import Any, Iterator, NamedTuple, NoReturn, Protocol, Sequence
 
 # === 1. The steps, and how findings become a verdict ==============================================
 
@@ -108,20 +96,21 @@ class Findings:
     """What the steps found. Each step goes on after a fault; the gravest finding decides."""
 
     def __init__(self) -> None:
-        self.steps: Dict[str, bool] = {}
-        self.faults: Dict[str, Tuple[str, Optional[int]]] = {}
-        self.fork: Tuple[str, ...] = ()
-        self.stale: Optional[str] = None
-        self.ambiguous: Optional[str] = None
-        self.unanchored: List[str] = []
-        self.not_final: Optional[str] = None
+        self.steps: dict[str, bool] = {}
+        self.faults: dict[str, tuple[str, int | None]] = {}
+        self.fork: tuple[str, ...] = ()
+        self.stale: str | None = None
+        self.ambiguous: str | None = None
+        self.unanchored: list[str] = []
+        self.not_final: str | None = None
         self.erased = False
+        self.witnesses = 0  # of the policy, that signed
 
     def took(self, *steps: str) -> None:
         for step in steps:
             self.steps.setdefault(step, True)
 
-    def fault(self, step: str, why: str, seq: Optional[int] = None) -> None:
+    def fault(self, step: str, why: str, seq: int | None = None) -> None:
         self.steps[step] = False
         self.faults.setdefault(step, (f"{step}: {why}", seq))
 
@@ -129,7 +118,7 @@ class Findings:
         self.steps[step] = False
         self.unanchored.append(reason)
 
-    def verdict(self) -> Tuple[str, Optional[str], Optional[int]]:
+    def verdict(self) -> tuple[str, str | None, int | None]:
         if self.fork:
             return "FORK", "since: two signed notes exclude each other", None
         if self.faults:
@@ -147,26 +136,35 @@ class Findings:
 
 
 # === 2. Strict JSON ===============================================================================
-# Two readers of one file must read the same: no key twice, no number that rounds, bounded depth.
+# Two readers of one file must read the same: no key twice, no number that rounds. And no file may
+# cost much more than its size: depth and number of values are bounded before it is read.
 
-MAX_BUNDLE_BYTES, MAX_ENTRY_BYTES, MAX_DEPTH = 16 << 20, 1 << 20, 32
+MAX_BUNDLE_BYTES, MAX_ENTRY_BYTES, MAX_DEPTH, MAX_VALUES = 16 << 20, 1 << 20, 32, 250_000
 encode_text = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode
 
 
-def check_depth(text: str, step: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def check_form(text: str, step: str, values: int) -> None:
+    """Bounds the nesting, and the number of values, by the brackets and commas outside strings."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH and text.count(",") <= values - MAX_DEPTH:
         return
-    bare = re.sub(r'"[^"]*"?', "", text.replace("\\\\", "").replace('\\"', ""))
-    left = re.sub(r"[^\[\]]+", "", bare.translate({0x7B: "[", 0x7D: "]"}))
-    for _ in range(MAX_DEPTH):
-        left = left.replace("[]", "")
-    if "[]" in left or left.count("[") > MAX_DEPTH:
+    marks, one_kind = bytearray(), bytes.maketrans(b"{}", b"[]")
+    others = bytes(set(range(256)) - set(b"[]{},"))
+    bare = text.replace("\\\\", "").replace('\\"', "")  # no escapes: every quote ends a string
+    for piece in re.finditer(r'([^"]+)|"[^"]*"?', bare):
+        if piece[1]:
+            marks += piece[1].encode("ascii", "ignore").translate(one_kind, others)
+    if marks.count(b"[") + marks.count(b",") > values:
+        raise Fault(step, f"more than {values} values")
+    left = marks.translate(None, b",")
+    for _ in range(MAX_DEPTH):  # each round takes away the innermost pairs
+        left = left.replace(b"[]", b"")
+    if b"[]" in left or left.count(b"[") > MAX_DEPTH:
         raise Fault(step, f"nested deeper than {MAX_DEPTH}")
 
 
-def _no_duplicates(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
         raise Fault("parse", "an object has the same key twice")
     return dict(pairs)
@@ -200,12 +198,12 @@ read_entry = json.JSONDecoder(
 ).raw_decode
 
 
-def canonical_entry(raw: bytes) -> Dict[str, Any]:
+def canonical_entry(raw: bytes) -> dict[str, Any]:
     """The entry, if its bytes are exactly what writing it again gives (RFC 8785)."""
     if len(raw) > MAX_ENTRY_BYTES:
         raise Fault("canonical", f"{len(raw)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
     text = raw.decode()
-    check_depth(text, "canonical")
+    check_form(text, "canonical", MAX_ENTRY_BYTES)
     try:
         value, _ = read_entry(text)
     except json.JSONDecodeError as error:
@@ -372,13 +370,13 @@ class Note(NamedTuple):
 
     whole: str
     text: str
-    lines: Tuple[Line, ...]
+    lines: tuple[Line, ...]
     origin: str
     size: int
     root: bytes
 
 
-def split_note(note: str) -> Tuple[str, Tuple[Line, ...]]:
+def split_note(note: str) -> tuple[str, tuple[Line, ...]]:
     if len(note) > 1 << 18:
         raise Fault("checkpoint", f"a note is larger than {1 << 18} bytes")
     if re.search(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]", note):
@@ -404,7 +402,7 @@ def _line(row: str) -> Line:
     return Line(words[1], data[:4], data[4:])
 
 
-def parse_checkpoint(text: str, step: str) -> Tuple[str, int, bytes]:
+def parse_checkpoint(text: str, step: str) -> tuple[str, int, bytes]:
     rows = text.split("\n")
     if len(rows) != 4 or rows[3] or not rows[0]:
         raise Fault(step, "a checkpoint is origin, size and root, one a line")
@@ -420,7 +418,7 @@ def open_note(note: str) -> Note:
     return Note(note, text, lines, *parse_checkpoint(text, "checkpoint"))
 
 
-def signed_by(text: str, lines: Sequence[Line], keys: Sequence[Key], tools: Tools) -> List[Key]:
+def signed_by(text: str, lines: Sequence[Line], keys: Sequence[Key], tools: Tools) -> list[Key]:
     """Those of *keys* that signed. A line that claims a key's name and id must be that key's."""
     found = []
     for key in keys:
@@ -449,11 +447,11 @@ class Policy:
     """Keys by name, groups of witnesses, and the group that must have signed."""
 
     def __init__(self, data: bytes) -> None:
-        self.logs: List[Key] = []
-        self.witnesses: Dict[str, Key] = {}
-        self.groups: Dict[str, Tuple[int, List[str]]] = {}
+        self.logs: list[Key] = []
+        self.witnesses: dict[str, Key] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
         self.quorum = ""
-        self._members: Set[str] = set()
+        self._members: set[str] = set()
         number = 0
         if len(data) > 1 << 20:
             raise NotAProof(f"policy, line 1: the file is larger than {1 << 20} bytes")
@@ -476,7 +474,7 @@ class Policy:
                 met.add(name)
         return self.quorum in met
 
-    def _take(self, words: List[str]) -> None:
+    def _take(self, words: list[str]) -> None:
         kind, count = words[0], len(words)
         if kind == "log" and count in (2, 3):
             self.logs.append(self._key(words[1], LOG_KEY, "a log", self.logs))
@@ -496,7 +494,7 @@ class Policy:
         else:
             raise Fault("policy", f"not a line of a policy: {' '.join(words)[:60]!r}")
 
-    def groups_add(self, name: str, needed: str, members: List[str]) -> None:
+    def groups_add(self, name: str, needed: str, members: list[str]) -> None:
         for member in members:
             self._must_know(member)
             if member in self._members:
@@ -537,28 +535,34 @@ class Policy:
 class Fields:
     """One object of the file, read key by key; a wrong type is a fault that names the key."""
 
-    def __init__(self, value: Dict[str, Any], where: str) -> None:
+    def __init__(self, value: dict[str, Any], where: str) -> None:
         self.value, self.where = value, where
 
     def text(self, key: str) -> str:
         return self._text(key, self.value.get(key))
 
-    def texts(self, key: str) -> List[str]:
+    def name(self, key: str) -> str:
+        text = self.text(key)
+        if len(text) > 500:
+            raise self._refuse(key, "a name of at most 500 characters")
+        return text
+
+    def texts(self, key: str) -> list[str]:
         return [self._text(key, item) for item in self._list(key, 64)]
 
-    def mapping(self, key: str) -> Dict[str, Any]:
+    def mapping(self, key: str) -> dict[str, Any]:
         value = self.value.get(key, {})
         if not isinstance(value, dict):
             raise self._refuse(key, "an object")
         return value
 
-    def items(self, key: str, limit: int = 64) -> List[Fields]:
+    def items(self, key: str, limit: int = 64) -> list[Fields]:
         items = self._list(key, limit)
         if not all(isinstance(item, dict) for item in items):
             raise self._refuse(key, "a list of objects")
         return [Fields(item, f"an item of {key}") for item in items]
 
-    def _list(self, key: str, limit: int) -> List[Any]:
+    def _list(self, key: str, limit: int) -> list[Any]:
         value = self.value.get(key, [])
         if not isinstance(value, list):
             raise self._refuse(key, "a list")
@@ -588,10 +592,10 @@ class Bundle:
         self.disclose = file.mapping("disclose")
         if not all(isinstance(shown, dict) for shown in self.disclose.values()):
             raise Fault("parse", "disclose is not {seq: {field: …}}")
-        self.submission_id = file.text("submission_id")
+        self.submission_id = file.name("submission_id")
         self.entries = [(item.text("entry"), item.text("proof")) for item in entries]
         self.timestamps = [
-            (item.text("tsa"), item.text("over"), item.text("token"), item.texts("consistency"))
+            (item.name("tsa"), item.text("over"), item.text("token"), item.texts("consistency"))
             for item in file.items("timestamps")
         ]
         since = file.items("since")
@@ -609,14 +613,14 @@ class Bundle:
         self.issuer = file.mapping("issuer") if given["issuer"] else None
 
 
-def _read_json(data: bytes) -> Dict[str, Any]:
+def _read_json(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BUNDLE_BYTES:
         if data[:1] != b"{":
             raise NotAProof("neither a bundle nor a certificate")
         raise Fault("parse", f"larger than {MAX_BUNDLE_BYTES} bytes")
     try:
         text = data.decode()
-        check_depth(text, "parse")
+        check_form(text, "parse", MAX_VALUES)
         value = read_bundle(text)
     except UnicodeDecodeError:
         raise NotAProof("not JSON: it is not UTF-8") from None
@@ -636,7 +640,7 @@ class Shown(NamedTuple):
 
     seq: int
     leaf: bytes
-    body: Dict[str, Any]
+    body: dict[str, Any]
     note: Note
     included: bool
 
@@ -646,13 +650,13 @@ class Case:
 
     def __init__(self, bundle: Bundle, found: Findings) -> None:
         self.bundle, self.found = bundle, found
-        self._notes: Dict[str, Optional[Note]] = {}
+        self._notes: dict[str, Note | None] = {}
         found.took("parse", "canonical", "inclusion", "place")
         self.entries = self._show(bundle.entries, "")
         self.anchors = self._show(bundle.anchors, "x.Anchor")
         self.rotations = self._show(bundle.rotations, "x.KeyRotate")
 
-    def open(self, note: str) -> Optional[Note]:
+    def open(self, note: str) -> Note | None:
         if note not in self._notes:
             self._notes[note] = None
             if len(self._notes) > 128:
@@ -664,14 +668,14 @@ class Case:
                 self.found.fault(error.step, error.why)
         return self._notes[note]
 
-    def _show(self, items: Sequence[Tuple[str, str]], code: str) -> List[Shown]:
+    def _show(self, items: Sequence[tuple[str, str]], code: str) -> list[Shown]:
         shown = [one for one in [self._prove(*item) for item in items] if one]
         for one in shown:
             if code and one.body["ev"] != code:
                 self.found.fault("place", f"entry {one.seq} is no {code}", one.seq)
         return shown
 
-    def _prove(self, entry: str, proof: str) -> Optional[Shown]:
+    def _prove(self, entry: str, proof: str) -> Shown | None:
         raw = entry.encode()
         try:
             seq, path, whole = parse_proof(proof)
@@ -698,15 +702,17 @@ class Case:
         return None if faults else Shown(seq, leaf, body, note, included)
 
 
-def parse_hashes(rows: Sequence[str], step: str) -> List[bytes]:
+def parse_hashes(rows: Sequence[str], step: str) -> list[bytes]:
     hashes = [unbase64(row, "a hash in the proof", step) for row in rows]
     if any(len(item) != 32 for item in hashes):
         raise Fault(step, "a hash in the proof is not 32 bytes long")
     return hashes
 
 
-def parse_proof(text: str) -> Tuple[int, List[bytes], str]:
+def parse_proof(text: str) -> tuple[int, list[bytes], str]:
     """(index, sibling hashes, checkpoint note) of a c2sp.org/tlog-proof@v1 text."""
+    if len(text) > 1 << 19:
+        raise Fault("inclusion", f"a proof is longer than {1 << 19}")
     head, blank, note = text.partition("\n\n")
     first, *rows = head.split("\n")
     if first != "c2sp.org/tlog-proof@v1" or not blank:
@@ -719,7 +725,7 @@ def parse_proof(text: str) -> Tuple[int, List[bytes], str]:
     return index, parse_hashes(rows, "inclusion"), note
 
 
-def place_faults(body: Dict[str, Any], seq: int, origin: str) -> Iterator[Tuple[str, str]]:
+def place_faults(body: dict[str, Any], seq: int, origin: str) -> Iterator[tuple[str, str]]:
     if type(body.get("v")) is not int or body["v"] != 1:
         yield "place", f"entry {seq} is not of version 1"
     if body.get("log") != origin:
@@ -757,7 +763,7 @@ def time_ms(text: str) -> int:
     return int(moment.timestamp()) * 1000 + int(text[20:23])
 
 
-def time_text(at_ms: Optional[int]) -> Optional[str]:
+def time_text(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     moment = datetime.fromtimestamp(at_ms // 1000, timezone.utc)
@@ -797,14 +803,14 @@ class Course:
     """What happened to one submission, entry by entry."""
 
     def __init__(self) -> None:
-        self.events: List[List[Any]] = []  # what the next seal must list
+        self.events: list[list[Any]] = []  # what the next seal must list
         self.opened, self.state = "", "queued"
-        self.final: Optional[str] = None  # the state last sealed; None while open or reopened
-        self.seal: Optional[int] = None
+        self.final: str | None = None  # the state last sealed; None while open or reopened
+        self.seal: int | None = None
         self.erased = self.ambiguous = self.reported = False
         self.deciding = ""
 
-    def take(self, seq: int, leaf: str, body: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    def take(self, seq: int, leaf: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         code = body["ev"]
         if self.events:
             if body.get("mprev") != self.events[-1][0]:
@@ -834,7 +840,7 @@ class Course:
             self._note(code, body)
         self.events.append([seq, leaf])
 
-    def _sealed(self, seq: int, body: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    def _sealed(self, seq: int, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if body.get("events") != self.events:
             yield "complete", f"the seal {seq} does not list exactly the entries before it"
         state = body.get("state")
@@ -848,7 +854,7 @@ class Course:
         self.final = self.state = str(state)
         self.seal = seq
 
-    def _note(self, code: str, body: Dict[str, Any]) -> None:
+    def _note(self, code: str, body: dict[str, Any]) -> None:
         fits = body.get("fits")  # open submissions this receipt matched
         several = (type(fits) is int and fits > 1) or (isinstance(fits, list) and len(fits) > 1)
         if code in DECIDING:
@@ -899,7 +905,7 @@ def check_chain_and_times(case: Case) -> None:
         last = one.body["t"]
         parts = one.body.get("parts")
         for part in parts if isinstance(parts, list) else ():
-            times: List[object] = [0]
+            times: list[object] = [0]
             if isinstance(part, dict):
                 times = [part.get(key) for key in ("sent", "answered")]
             if not all(value is None or is_time(value) for value in times):
@@ -955,7 +961,7 @@ def check_commitments(case: Case) -> None:
                 found.fault("commitments", f"{name} of entry {seq} is not what was sealed", one.seq)
 
 
-def disclosed(name: str, item: object) -> Optional[bytes]:
+def disclosed(name: str, item: object) -> bytes | None:
     """The octets of {"salt", "value" or "value_hex"}; None if it has not exactly this form."""
     if not re.fullmatch("[a-z0-9._]+", name) or not isinstance(item, dict):
         return None
@@ -976,20 +982,20 @@ class Stamp(NamedTuple):
 
     at_ms: int
     accuracy_ms: int
-    over: Tuple[str, int, bytes]
+    over: tuple[str, int, bytes]
     token_hash: str
 
 
 class Trust:
     """The checks that need keys; `tools` is whoever checks signatures (section 10)."""
 
-    def __init__(self, case: Case, note: Note, policy: Optional[Policy], tools: Tools) -> None:
+    def __init__(self, case: Case, note: Note, policy: Policy | None, tools: Tools) -> None:
         self.case, self.note, self.policy, self.tools = case, note, policy, tools
         self.found, self.bundle = case.found, case.bundle
         self.roots = {0: sha256(b""), note.size: note.root}  # what the tree is proven to have been
-        self.signed: List[Note] = []
+        self.signed: list[Note] = []
         self.pinned = bool(policy and policy.logs)
-        self.keys: List[Key] = []
+        self.keys: list[Key] = []
         if policy and policy.logs:
             self.found.took("policy")
             self.keys = [key for key in policy.logs if key.name == note.origin]
@@ -1027,7 +1033,7 @@ class Trust:
                 whose = "a key of the policy" if self.pinned else "the key the file names"
                 self.found.fault("checkpoint", f"the checkpoint is not signed by {whose}")
 
-    def _rotate(self, body: Dict[str, Any]) -> None:
+    def _rotate(self, body: dict[str, Any]) -> None:
         if any(key.vkey == body.get("old") for key in self.keys):
             try:
                 key = Key.parse(str(body.get("new")))
@@ -1075,6 +1081,7 @@ class Trust:
         except Fault as error:
             self.found.fault("witnesses", error.why)
             return 0
+        self.found.witnesses = len(cosigned)
         if policy.satisfied(list(cosigned)):
             self.found.took("witnesses")
         else:
@@ -1084,7 +1091,7 @@ class Trust:
         times_s = [cosigned_at_s(line) for line in lines if (line.name, line.key_id) in ids]
         return max(times_s, default=0) * 1000
 
-    def prove_past(self, then: Tuple[str, int, bytes], rows: Sequence[str], step: str) -> None:
+    def prove_past(self, then: tuple[str, int, bytes], rows: Sequence[str], step: str) -> None:
         """Take an earlier checkpoint (origin, size, root) as part of the history, by its proof."""
         origin, size, root = then
         if origin != self.note.origin:
@@ -1093,11 +1100,13 @@ class Trust:
         check_consistency(size, root, self.note.size, self.note.root, path, step)
         self.roots[size] = root
 
-    def check_stamps(self) -> List[Stamp]:
+    def check_stamps(self) -> list[Stamp]:
         proven = []
         for tsa, over, encoded, consistency in self.bundle.timestamps:
             try:
                 token = unbase64(encoded, f"the token of {tsa}", "timestamp")
+                if len(token) > 1 << 16:
+                    raise Fault("timestamp", f"a token is larger than {1 << 16} bytes")
                 then = parse_checkpoint(over, "timestamp")
                 self.prove_past(then, consistency, "timestamp")
                 time_and_accuracy = self.tools.stamp(token, over.encode())
@@ -1114,7 +1123,7 @@ class Trust:
             self.found.lacks("timestamp", why)
         return proven
 
-    def check_bounds(self, proven: Sequence[Stamp]) -> Tuple[Optional[int], Optional[int]]:
+    def check_bounds(self, proven: Sequence[Stamp]) -> tuple[int | None, int | None]:
         """(not before, not after): newest token anchored before, oldest token over the last."""
         shown = self.case.entries
         anchored = {
@@ -1136,7 +1145,7 @@ class Trust:
                 self.found.fault("time", f"entry {seq} is newer than a time stamp over it", seq)
         return (low.at_ms if low else None), (high.at_ms if high else None)
 
-    def check_since(self, known: Optional[Note]) -> None:
+    def check_since(self, known: Note | None) -> None:
         """The file's earlier notes, and the one you kept: the log only grew since."""
         found, now = self.found, self.note
         for whole, consistency in self.bundle.since:
@@ -1169,7 +1178,7 @@ class Trust:
 
     def check_forks(self) -> None:
         """Two notes of the log that exclude each other: it has told two histories."""
-        sizes: Dict[Tuple[str, int], Note] = {}
+        sizes: dict[tuple[str, int], Note] = {}
         for note in self.signed:
             first = sizes.setdefault((note.origin, note.size), note)
             known = self.roots.get(note.size) if note.origin == self.note.origin else None
@@ -1183,14 +1192,14 @@ class Report(NamedTuple):
     """The answer, and the material for an explanation."""
 
     verdict: str
-    reason: Optional[str]
-    seq: Optional[int]
+    reason: str | None
+    seq: int | None
     found: Findings
-    case: Optional[Case] = None
-    state: Optional[str] = None
-    bounds: Tuple[Optional[int], Optional[int]] = (None, None)
+    case: Case | None = None
+    state: str | None = None
+    bounds: tuple[int | None, int | None] = (None, None)
 
-    def as_json(self) -> Dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         case, notes = self.case, list(self.found.fork)
         return {
             "verdict": self.verdict,
@@ -1212,11 +1221,11 @@ class Report(NamedTuple):
 def verify(
     data: bytes,
     tools: Tools,
-    policy: Optional[Policy] = None,
-    since: Optional[str] = None,
-    max_age_s: Optional[int] = None,
+    policy: Policy | None = None,
+    since: str | None = None,
+    max_age_s: int | None = None,
     now_ms: int = 0,
-    found: Optional[Findings] = None,
+    found: Findings | None = None,
 ) -> Report:
     """All steps on one bundle. Raises NotAProof where there is nothing to judge."""
     try:
@@ -1237,7 +1246,7 @@ def verify(
         check_chain_and_times(case)
         check_envelope(case)
         check_commitments(case)
-    bounds: Tuple[Optional[int], Optional[int]] = (None, None)
+    bounds: tuple[int | None, int | None] = (None, None)
     if case.entries:
         trust = Trust(case, case.entries[0].note, policy, tools)
         trust.check_signatures()
@@ -1266,7 +1275,7 @@ class Tools(Protocol):
         """Whether *signature* is the Ed25519 signature of *message*."""
         ...
 
-    def stamp(self, token: bytes, data: bytes) -> Optional[Tuple[int, int]]:
+    def stamp(self, token: bytes, data: bytes) -> tuple[int, int] | None:
         """(time, accuracy) in ms that a token proves for *data*; None if its maker is unknown.
 
         Raises Fault("timestamp") for a token that is not what it says.
@@ -1280,16 +1289,25 @@ STRANGER = {"2", "18", "19", "20", "21", "27"}
 ONLY = ["-partial_chain", "-no-CApath", "-no-CAstore"]
 
 
+#: RFC 8032 section 7.1, TEST 2: public key, message (one octet), signature.
+RFC_8032 = bytes.fromhex(
+    "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c72"
+    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+    "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+)
+
+
 class OpenSSL:
     """`Tools` by the program openssl. Files go to a directory that is removed at once."""
 
     _CMS = ("cms", "-verify", "-inform", "DER", "-in", "signature", "-binary", "-content", "data")
 
-    def __init__(self, tsa_ca: Optional[bytes], signer_ca: Optional[bytes]) -> None:
+    def __init__(self, tsa_ca: bytes | None, signer_ca: bytes | None) -> None:
         self.tsa_ca, self.signer_ca = tsa_ca, signer_ca
-        self._known: Dict[Tuple[bytes, bytes, bytes], bool] = {}
+        self._able = False
+        self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
 
-    def run(self, arguments: Sequence[str], **files: bytes) -> Tuple[bool, str, Dict[str, bytes]]:
+    def run(self, arguments: Sequence[str], **files: bytes) -> tuple[bool, str, dict[str, bytes]]:
         """(whether it succeeded, what it said, the files it wrote); *files* are put beside it."""
         with tempfile.TemporaryDirectory(prefix="acuse-verify-") as home:
             for name, data in files.items():
@@ -1299,11 +1317,25 @@ class OpenSSL:
                     ["openssl", *arguments], cwd=home, capture_output=True, check=False
                 )
             except OSError as error:
-                raise NoOpenSSL(str(error.strerror)) from None
+                why = f"the program openssl cannot be run: {error.strerror}"
+                raise NoOpenSSL(why) from None
             written = {path.name: path.read_bytes() for path in Path(home).iterdir()}
         return done.returncode == 0, (done.stdout + done.stderr).decode("latin-1"), written
 
+    def require(self) -> None:
+        """That this openssl knows what is asked of it, by a signature that is known to be right.
+
+        One that is too old would say of every signature that it does not hold.
+        """
+        self._able = True
+        if not self.ed25519(RFC_8032[:32], RFC_8032[32:33], RFC_8032[33:]):
+            raise NoOpenSSL(
+                "this openssl cannot check Ed25519 signatures; OpenSSL 3.0 or newer can"
+            )
+
     def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        if not self._able:
+            self.require()
         asked = (public, message, signature)
         if asked not in self._known:
             if len(self._known) >= 1000:
@@ -1316,11 +1348,11 @@ class OpenSSL:
             self._known[asked] = holds
         return self._known[asked]
 
-    def stamp(self, token: bytes, data: bytes) -> Optional[Tuple[int, int]]:
+    def stamp(self, token: bytes, data: bytes) -> tuple[int, int] | None:
         if self.tsa_ca is None:
             return None
-        if len(token) > 1 << 16:
-            raise Fault("timestamp", f"the time stamp is larger than {1 << 16} bytes")
+        if not self._able:
+            self.require()
         # What it states, and its certificates; whether they may be believed comes afterwards.
         options = "-verify -noverify -no_attr_verify -inform DER -in token -binary -out info"
         holds, _, files = self.run(
@@ -1363,10 +1395,10 @@ class OpenSSL:
 
 
 class NoOpenSSL(Exception):
-    """The program is not there."""
+    """The program is not there, or too old."""
 
 
-def tst_info(der: bytes) -> Tuple[bytes, int, int]:
+def tst_info(der: bytes) -> tuple[bytes, int, int]:
     """(SHA-256 imprint, genTime in ms, accuracy in ms) of a TSTInfo, RFC 3161 section 2.4.2."""
     try:
         (_, body), *rest = der_items(der)
@@ -1388,7 +1420,7 @@ def tst_info(der: bytes) -> Tuple[bytes, int, int]:
         raise Fault("timestamp", "the time stamp is not an RFC 3161 token") from None
 
 
-def der_items(data: bytes) -> List[Tuple[int, bytes]]:
+def der_items(data: bytes) -> list[tuple[int, bytes]]:
     """The (tag, content) pairs that stand one after another in *data*."""
     items = []
     while data:
@@ -1442,7 +1474,7 @@ def attached_bundle(pdf: bytes) -> bytes:
     return data
 
 
-def signatures(pdf: bytes) -> Iterator[Tuple[bytes, bytes, bytes, int]]:
+def signatures(pdf: bytes) -> Iterator[tuple[bytes, bytes, bytes, int]]:
     """(kind, CMS signature, the bytes it covers, where they end) of every signature field."""
     number = rb"\s+([0-9]{1,10})"
     for one in re.finditer(rb"/ByteRange\s*\[\s*0" + number * 3 + rb"\s*\]", pdf):
@@ -1477,8 +1509,8 @@ def check_seal(pdf: bytes, found: Findings, tools: OpenSSL) -> None:
         if not all(tools.sealed(signature, data) for _, signature, data, _ in seals):
             raise Fault("document", "the bytes of the certificate are not those that were sealed")
         times = [tools.stamp(token, data) for _, token, data, _ in stamps]
-        if stamps and every[-1][3] < len(pdf.rstrip(b"\r\n")):
-            raise Fault("document", "something was added after the last time stamp over the file")
+        if every and every[-1][3] < len(pdf.rstrip(b"\r\n")):
+            raise Fault("document", "something stands after all that was signed")
         at_s = min([one[0] // 1000 for one in times if one] or [int(time.time())])
         known = [tools.vouched(signature, data, at_s) for _, signature, data, _ in seals]
     except Fault as error:
@@ -1537,9 +1569,10 @@ def explain(report: Report, whole: bool) -> Iterator[str]:
                 if key in one.body
             ]
             yield f"  {one.body['t']}  " + " · ".join(says)
-    before, after = (time_text(bound) or "(not proven)" for bound in report.bounds)
-    if report.bounds != (None, None):
-        yield f"It happened after {before}, before {after}, by the time stamps."
+    bounds = zip(("after", "before"), map(time_text, report.bounds))
+    proven = " and ".join(f"{which} {bound}" for which, bound in bounds if bound)
+    if proven:
+        yield f"It happened {proven}, by the time stamps."
     yield from ["", "What was checked, and by whose word"] if whole else []
     for step in STEPS:
         if step in report.found.steps:
@@ -1547,7 +1580,8 @@ def explain(report: Report, whole: bool) -> Iterator[str]:
             if step in report.found.faults:
                 holds = "FAILS  "
             word = WHOSE_WORD.get(step, "arithmetic, nobody's word")
-            yield f"  {holds}  {step}: {STEPS[step]}" + (f" [{word}]" if whole else "")
+            told = STEPS[step] + (f" ({report.found.witnesses})" if step == "witnesses" else "")
+            yield f"  {holds}  {step}: {told}" + (f" [{word}]" if whole else "")
     for note in report.found.fork:
         yield from ("Signed note:", *note.split("\n"))
 
@@ -1567,7 +1601,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(64, f"acuse-verify: error: {message}\n")
 
 
-def read(path: Optional[str], limit: int = 1 << 20) -> Optional[bytes]:
+def read(path: str | None, limit: int = 1 << 20) -> bytes | None:
     if path is None:
         return None
     try:
@@ -1618,7 +1652,7 @@ def main() -> int:
     except NotAProof as error:
         return complain(options, 65, "data", str(error))
     except NoOpenSSL as error:
-        return complain(options, 69, "openssl", f"the program openssl cannot be run: {error}")
+        return complain(options, 69, "openssl", str(error))
     if options.json:
         print(json.dumps(report.as_json()))
     else:

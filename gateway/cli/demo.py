@@ -20,6 +20,7 @@ from gateway.cli.client import Client
 from gateway.cli.democertificate import certify
 from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
+from gateway.cli.verifiers import commands_for, verifiers_for
 from gateway.errors import StorageError, TryAgain
 
 #: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
@@ -132,6 +133,9 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
     )
     if not keep:
         stage.leave_only_the_proof()
+    if ok:
+        for path, content in verifiers_for(stage.bundle).items():
+            path.write_bytes(content)
     narrator.ending(stage, ok=ok, keep=keep)
     if as_json:
         messages = [{k: each[k] for k in ("submission_id", "case", "state")} for each in shown]
@@ -333,6 +337,9 @@ class Narrator:
         ):
             self._say(f"  {acuse_command()} verify {path} {' '.join(trust)}")
         self._say("Change one byte of it and check again: INVALID, with the reason.")
+        self._say("Without Acuse, as whoever gets the proof would check it:")
+        for line in commands_for(stage.bundle, stage.trust()):
+            self._say(f"  {line}")
         if keep:
             self._say("Start the daemon again on what is kept:")
             self._say(f"  {acuse_command()} serve --config {stage.config}")

@@ -9,6 +9,7 @@ from gateway.errors import DataError, StorageError
 from gateway.resources import config_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PROGRAM = "acuse-verify.py"
@@ -48,10 +49,12 @@ def _check_room(path: Path, data: bytes) -> None:
         )
 
 
-def commands_for(proof: Path) -> list[str]:
-    """How somebody without Acuse checks *proof*, a line for each way."""
+def commands_for(
+    proof: Path, trust: Sequence[str] = ("--policy", "FILE", "--tsa-ca", "FILE")
+) -> list[str]:
+    """How somebody without Acuse checks *proof*, a line for each way; *trust* are options."""
     program, page = (shlex.quote(str(proof.parent / name)) for name in (PROGRAM, PAGE))
     return [
-        f"python3 {program} {shlex.quote(str(proof))} --policy FILE --tsa-ca FILE --explain",
+        f"python3 {program} {shlex.quote(str(proof))} {shlex.join(trust)} --explain",
         f"or open {page} in a browser and drop {proof.name} there",
     ]

@@ -85,6 +85,8 @@ def test_without_keep_only_the_proof_stays(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     left = sorted(path.name for path in place.iterdir())
     assert left == [
+        "acuse-verify.html",
+        "acuse-verify.py",
         "bundle.json",
         "certificate.pdf",
         "seal-ca.pem",
@@ -92,7 +94,10 @@ def test_without_keep_only_the_proof_stays(tmp_path: Path) -> None:
         "tsa-ca.pem",
     ]
     assert "Everything ended as it should" in done.stdout
-    assert max(len(line) for line in done.stdout.splitlines() if "verify /" not in line) <= 80
+    commands = ("verify /", "acuse-verify.")
+    told = [line for line in done.stdout.splitlines() if not any(one in line for one in commands)]
+    assert max(map(len, told)) <= 80
+    assert f"python3 {place}/acuse-verify.py {place}/bundle.json --policy {place}" in done.stdout
 
 
 def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -21,16 +23,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import typst
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import PdfSignatureMetadata, sign_pdf
+from pyhanko.sign.fields import SigSeedSubFilter
 
 from gateway.errors import DataError
 from gateway.evidence.rfc3161 import trusting
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.verify import verify_bundle
 from gateway.sim.authority import Behaviour, StampingAuthority
+from tests.hostile import corpus
 from tests.interop.peer import PEERS, node_environment
 from tests.support.ledgers import MemoryLedger
 from tests.support.mutants import Case, cases, mutants
+from tests.support.seals import TestSeal, make_seal
 from tests.support.standalone import VERIFIER, verifier
 
 if TYPE_CHECKING:
@@ -41,6 +49,7 @@ NOW_MS: Final = 1_795_284_000_000
 AT: Final = datetime(2026, 11, 21, 17, 0, 10, tzinfo=UTC)
 AUTHORITY: Final = StampingAuthority(AT)
 MUTANTS: Final = 220
+IN_BROWSER: Final = set(list(corpus.JSONS)[::4])
 README: Final = Path(__file__).resolve().parent.parent.parent / "README.md"
 
 
@@ -109,6 +118,12 @@ def standalone(case: Case) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = report.as_json()
     return found
+
+
+def bounded() -> None:
+    """256 MiB, 10 s of processor."""
+    resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))
+    resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 
 
 def encoded(data: bytes) -> str:
@@ -209,6 +224,36 @@ def test_three_verifiers_agree_on_whatever_becomes_of_a_proof(page: Page) -> Non
     assert found["INVALID"] > MUTANTS / 4, found
 
 
+@pytest.mark.parametrize("name", corpus.JSONS)
+def test_hostile_files_are_judged_alike_and_within_bounds(
+    page: Page, tmp_path: Path, name: str
+) -> None:
+    policy = f"log {corpus.LEDGER.vkey}\nquorum none\n".encode()
+    case = Case(name, corpus.JSONS[name](), policy, since=corpus.NOTE)
+    report = ours(case)
+    # Ten megabytes take a while to bring into a browser, so not every one of them goes there.
+    seen = page.verify([case])[0] if name in IN_BROWSER else report
+    (tmp_path / "hostile").write_bytes(case.proof)
+    (tmp_path / "policy").write_bytes(policy)
+    (tmp_path / "note").write_text(corpus.NOTE)
+    (tmp_path / "tsa").write_bytes(AUTHORITY.ca_pem)
+    options = ("--policy", "policy", "--since", "note", "--tsa-ca", "tsa", "--json")
+    done = subprocess.run(
+        [sys.executable, "-I", str(VERIFIER), "hostile", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=bounded,
+    )
+    program = json.loads(done.stdout)
+    if report is None:
+        assert (seen, done.returncode, program["error"]["code"]) == (None, 65, "data")
+        return
+    assert seen is not None
+    assert essence(program) == essence(report) == essence(seen)
+
+
 # -- the program, with openssl -------------------------------------------------------------------
 
 
@@ -268,6 +313,110 @@ def test_one_bit_of_the_text_changes_the_verdict(tmp_path: Path) -> None:
 def test_without_an_authority_no_token_is_believed(tmp_path: Path) -> None:
     ended, report = checked(tmp_path, named("VALID delivered"), "--no-tsa")
     assert (ended, report["reason"].split(":")[0]) == (4, "timestamp")
+
+
+# -- certificates --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seal() -> TestSeal:
+    """A seal that is still good when this is run in many years."""
+    return make_seal(days=36_500)
+
+
+@pytest.fixture(scope="module")
+def certificate(seal: TestSeal) -> bytes:
+    """A page with a proof attached, sealed."""
+    octets = ",".join(map(str, GIVEN[0].proof))
+    made = typst.compile(
+        PAPER.encode(), format="pdf", pdf_standards=["a-3b"], sys_inputs={"proof": octets}
+    )
+    assert isinstance(made, bytes)
+    meta = PdfSignatureMetadata(
+        field_name="AcuseSeal",
+        certify=True,
+        subfilter=SigSeedSubFilter.PADES,
+        md_algorithm="sha256",
+    )
+    sealed = sign_pdf(IncrementalPdfFileWriter(io.BytesIO(made)), meta, signer=seal.signer)
+    octets_of: bytes = sealed.getvalue()
+    return octets_of
+
+
+PAPER: Final = """
+#set document(title: "x", date: datetime(year: 2026, month: 11, day: 21))
+#pdf.attach("acuse-proof.json", bytes(sys.inputs.proof.split(",").map(int)),
+  relationship: "data", mime-type: "application/json", description: "proof")
+What the page says
+"""
+
+
+def paper(directory: Path, pdf: bytes, signer_ca: bytes | None) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of the program on a certificate."""
+    given = {
+        "paper.pdf": pdf,
+        "policy": GIVEN[0].policy,
+        "tsa": AUTHORITY.ca_pem,
+        "seal": signer_ca,
+    }
+    for name, data in given.items():
+        if data is not None:
+            (directory / name).write_bytes(data)
+    options = ["--policy", "policy", "--tsa-ca", "tsa", "--json"]
+    options += [] if signer_ca is None else ["--signer-ca", "seal"]
+    done = subprocess.run(
+        [sys.executable, "-I", str(VERIFIER), "paper.pdf", *options],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def on_page(page: Page, pdf: bytes, signer_ca: bytes | None) -> dict[str, Any]:
+    files = {"c.pdf": pdf, "trusted.policy": GIVEN[0].policy or b"", "tsa.pem": AUTHORITY.ca_pem}
+    return page.show(files if signer_ca is None else {**files, "seal-ca.pem": signer_ca})
+
+
+def test_a_certificate_is_never_called_valid_for_its_pages(
+    page: Page, tmp_path: Path, certificate: bytes, seal: TestSeal
+) -> None:
+    stranger = make_seal("Otro sello")
+    for authority, reason in (
+        (seal.root_pem, "document"),
+        (None, "signer"),
+        (stranger.root_pem, "signer"),
+    ):
+        code, report = paper(tmp_path, certificate, authority)
+        seen = on_page(page, certificate, authority)
+        assert (code, report["verdict"], seen["verdict"]) == (4, "UNANCHORED", "UNANCHORED")
+        assert report["reason"].split(":")[0] == seen["reason"].split(":")[0] == reason
+        (tmp_path / "seal").unlink(missing_ok=True)
+
+
+def test_a_changed_byte_of_a_certificate_is_refused(
+    page: Page, tmp_path: Path, certificate: bytes, seal: TestSeal
+) -> None:
+    chance = random.Random(7)
+    hole = certificate.index(b"/Contents <") + 11
+    end = certificate.index(b">", hole)
+    text = certificate.index(b"stream\n", 2000) + 20
+    signature = hole + len(certificate[hole:end].rstrip(b"0")) - 8
+    places = [text, 12, signature, end - 3, len(certificate) - 8]
+    places += [chance.randrange(hole) for _ in range(10)]
+    for place in places:
+        octet = b"1" if place == end - 3 else bytes([certificate[place] ^ 1])
+        changed = certificate[:place] + octet + certificate[place + 1 :]
+        code, report = paper(tmp_path, changed, seal.root_pem)
+        seen = on_page(page, changed, seal.root_pem)
+        # What no longer looks like a PDF or like a proof is not even judged.
+        assert code in (1, 65), (place, report)
+        assert seen["verdict"] == ("INVALID" if code == 1 else "NOT-A-PROOF"), place
+    more = certificate + b"1 0 obj\nendobj\n"
+    assert paper(tmp_path, more, seal.root_pem)[1]["reason"].startswith("document: something")
+    assert on_page(page, more, seal.root_pem)["reason"].startswith("document: something")
 
 
 # -- openssl by hand -----------------------------------------------------------------------------
@@ -351,6 +500,7 @@ def test_files_can_be_chosen_by_keyboard(page: Page) -> None:
 
 def test_it_speaks_four_languages_and_fits_a_telephone(page: Page) -> None:
     titles = {"es": "Válida", "en": "Valid", "pt": "Válida", "ca": "Vàlida"}
+    seen: dict[str, Any] = {}
     for language, title in titles.items():
         seen = page.show(files_of(GIVEN[0]), locale=language, width=360)
         assert (seen["language"], seen["wide"]) == (language, False)

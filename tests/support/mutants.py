@@ -17,7 +17,9 @@ from tests.support.ledgers import MemoryLedger, Witness, seed
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Change = Callable[["Case", random.Random, list["Case"]], "Case"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def _ledger(outcome: str = "delivered", *, text: str = "Su pedido está listo �
     if outcome in {"delivered", "ambiguous"}:
         ledger.accept("m0", text=text)
         ledger.relay("m0")
-        several = {} if outcome == "delivered" else {"fits": 2}
+        several: dict[str, Any] = {} if outcome == "delivered" else {"fits": 2}
         ledger.report("m0", "E.1", stat="DELIVRD", **several)
         ledger.seal("m0", "delivered")
     else:
@@ -124,7 +126,22 @@ _TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 # --- changes ------------------------------------------------------------------------------------
 
 _LETTERS = 'aA0Z9+/=\n "\\{}[]:,éñ😀\u2014\x00\u202e'
-_FORMS = (None, True, 7, -1, 1.5, "", "x", [], {}, [[]], {"x": {}}, "0" * 64, 10**18, "\u2014")
+_FORMS: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    -1,
+    1.5,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    {"x": {}},
+    "0" * 64,
+    10**18,
+    "\u2014",
+)
 
 
 def mutants(chance: random.Random, given: list[Case], count: int) -> Iterator[Case]:
@@ -240,8 +257,10 @@ def _question(case: Case, chance: random.Random, given: list[Case]) -> Case:
     return replace(case, max_age_s=other.max_age_s)
 
 
-_CHANGES = (_octet, _letter, _letter, _form, _form, _order, _transplant, _token, _checkpoint)
-_CHANGES += (_question,)
+_CHANGES: Sequence[Change] = (
+    *(_octet, _letter, _letter, _form, _form, _order, _transplant, _token, _checkpoint),
+    _question,
+)
 
 
 def _in_bundle(case: Case, change: Callable[[dict[str, Any]], None]) -> Case:
