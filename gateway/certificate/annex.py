@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
-from gateway import __version__
 from gateway.certificate.engine import template
 from gateway.certificate.evidence import ledger
 from gateway.certificate.facts import SHOWN
@@ -356,7 +355,7 @@ def _check(scribe: Scribe, numbers: dict[str, str]) -> Iterator[Block]:
     )
     yield scribe.fields(
         ("digest", scribe.mono(facts.digest)),
-        ("renderer", scribe.mono(__version__)),
+        ("renderer", scribe.mono(scribe.renderer)),
         ("template", scribe.mono(template().digest)),
     )
     yield scribe.text("check", "code")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
-from gateway import __version__
 from gateway.resources import config_directory
 
 if TYPE_CHECKING:
@@ -70,10 +69,10 @@ def template() -> Template:
     )
 
 
-def marks(language: str) -> tuple[str, ...]:
+def marks(language: str, renderer: str) -> tuple[str, ...]:
     """The document keywords by which a verifier can render the page again."""
     return (
-        f"acuse-renderer:{__version__}",
+        f"acuse-renderer:{renderer}",
         f"acuse-template:{template().digest}",
         f"acuse-language:{language}",
     )

@@ -18,6 +18,7 @@ import resource
 import sys
 from dataclasses import asdict
 
+from gateway import __version__
 from gateway.certificate import engine, page
 from gateway.certificate.document import (
     Document,
@@ -34,6 +35,8 @@ from gateway.errors import DataError
 #: With the program itself (code, fonts) this stays below 256 MiB.
 MEMORY_BYTES = 176 << 20
 CPU_S = 7
+#: No version is longer.
+_MAX_VERSION_CHARS = 40
 
 
 def main() -> int:
@@ -91,22 +94,43 @@ def _compare_page(document: Document, found: Found) -> None:
     """The page that the bundle gives, set again, must be the one in the file, byte for byte."""
     if found.bundle is None:
         return
-    language = found.made_by.get("language", "")
-    ours = dict(mark.removeprefix("acuse-").split(":", 1) for mark in engine.marks(language))
-    if language not in page.LANGUAGES or found.made_by != ours:
-        made_by = ", ".join(f"{name} {value[:20]}" for name, value in found.made_by.items())
-        found.lack(
-            "document",
-            f"the page was not compared: it was set by another version ({made_by or 'unmarked'})",
-        )
+    language, renderer = found.made_by.get("language", ""), found.made_by.get("renderer", "")
+    ours = renderer == __version__
+    if (
+        language not in page.LANGUAGES
+        or len(renderer) > _MAX_VERSION_CHARS
+        or found.made_by != _made_by(language, renderer)
+    ):
+        _not_compared(found)
         return
     try:
-        again = page.render(found.bundle, language)
+        again = page.render(found.bundle, language, renderer=renderer)
     except DataError as error:
-        found.fault("document", f"no page can be made of its bundle: {error.message}")
+        if ours:
+            found.fault("document", f"no page can be made of its bundle: {error.message}")
+        else:
+            _not_compared(found)
         return
-    if again != document.original:
+    if again == document.original:
+        return
+    if ours:
         found.fault("document", "the page is not the one its bundle gives")
+    else:  # with the same template, another version may still have set it in another way
+        _not_compared(found)
+
+
+def _made_by(language: str, renderer: str) -> dict[str, str]:
+    """What a page says of its making, if the template is ours."""
+    marks = engine.marks(language, renderer)
+    return dict(mark.removeprefix("acuse-").split(":", 1) for mark in marks)
+
+
+def _not_compared(found: Found) -> None:
+    made_by = ", ".join(f"{name} {value[:20]}" for name, value in found.made_by.items())
+    found.lack(
+        "document",
+        f"the page was not compared: it was set by another version ({made_by or 'unmarked'})",
+    )
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typst
 
+from gateway import __version__
 from gateway.certificate import engine
 from gateway.certificate.annex import annex, numbered
 from gateway.certificate.facts import read_facts
@@ -14,18 +15,16 @@ from gateway.certificate.scribe import Scribe
 from gateway.certificate.sheet import first_page, label_text
 from gateway.certificate.words import LANGUAGES, words_of
 
-if TYPE_CHECKING:
-    from gateway.certificate.facts import Facts
-    from gateway.certificate.words import Words
-
 __all__ = ["LANGUAGES", "render"]
 
 
-def render(bundle: bytes, language: str) -> bytes:
+def render(bundle: bytes, language: str, *, renderer: str = __version__) -> bytes:
     """The certificate of the `acuse-proof/v1` *bundle* in *language* (`LANGUAGES`), unsigned.
 
     A pure function: no clock, no network, no system fonts. The bundle is attached unchanged as
-    `acuse-proof.json`. Threads may call it; they are served one after the other.
+    `acuse-proof.json`. Threads may call it; they are served one after the other. *renderer* is the
+    version of Acuse the document names as its maker: a verifier sets a page again under the name
+    it bears.
 
     Raises:
         NotABundle: *bundle* is none.
@@ -35,18 +34,17 @@ def render(bundle: bytes, language: str) -> bytes:
     words = words_of(language)
     facts = read_facts(bundle)
     try:
-        return _print(facts, words, bundle, hardened=False)
+        return _print(Scribe(facts, words, hardened=False, renderer=renderer), bundle)
     except typst.TypstError as error:
         if "could not be displayed" not in str(error):
             raise
         # Some cluster was shaped into what no font has: then every mark goes into a box, and what
         # the Latin font lacks is shown by its code. Nothing is left out.
-        return _print(facts, words, bundle, hardened=True)
+        return _print(Scribe(facts, words, hardened=True, renderer=renderer), bundle)
 
 
-def _print(facts: Facts, words: Words, bundle: bytes, *, hardened: bool) -> bytes:
-    scribe = Scribe(facts, words, hardened=hardened)
-    return engine.typeset(page_data(scribe), bundle, facts.evidence_ms // 1000)
+def _print(scribe: Scribe, bundle: bytes) -> bytes:
+    return engine.typeset(page_data(scribe), bundle, scribe.facts.evidence_ms // 1000)
 
 
 def page_data(scribe: Scribe) -> dict[str, Any]:
@@ -58,7 +56,7 @@ def page_data(scribe: Scribe) -> dict[str, Any]:
         "title": f"{words('document', 'title')} · {facts.submission_id}",
         "author": scribe.issuer,
         "about": words("document", "about", id=facts.submission_id),
-        "keywords": engine.marks(words.language),
+        "keywords": engine.marks(words.language, scribe.renderer),
         "families": [*FAMILIES, cjk_family(facts.text.text or "")],
         "running": words("document", "title"),
         "id": facts.submission_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gateway import __version__
 from gateway.certificate.facts import SHOWN
 from gateway.certificate.moments import Calendar, places
 from gateway.certificate.writing import COARSE, Runs, lines, runs
@@ -26,8 +27,12 @@ _NAMES = frozenset({"issuer", "sender", "operator"})
 class Scribe:
     """Writes one certificate's pieces: facts and words are at hand, fonts are minded."""
 
-    def __init__(self, facts: Facts, words: Words, *, hardened: bool) -> None:
+    def __init__(
+        self, facts: Facts, words: Words, *, hardened: bool, renderer: str = __version__
+    ) -> None:
         self.facts = facts
+        #: The version of Acuse that the page names as its maker.
+        self.renderer = renderer
         self.words = words
         self.zones = places(facts)
         self.calendar = Calendar(words, self.zones)

@@ -330,7 +330,12 @@ def label_text(scribe: Scribe) -> str:
     names = stamped_by(scribe.facts)
     if not names:
         return scribe.words("document", "unstamped")
-    return scribe.words("document", "unqualified", tsa=", ".join(names))
+    qualified = {token.tsa for token in scribe.facts.tokens if token.qualified}
+    named = [
+        scribe.words("document", "qualified", tsa=name) if name in qualified else name
+        for name in names
+    ]
+    return scribe.words("document", "unqualified", tsa=", ".join(named))
 
 
 def _check(scribe: Scribe, numbers: dict[str, str]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class TokenFacts:
     policy: str
     #: The subject of the certificate that signed.
     subject: str
+    #: Whether the issuer says so of the authority.
+    qualified: bool = False
 
 
 def stated(der: bytes, note_text: str) -> Stamp | None:
@@ -71,4 +73,5 @@ def read_timestamp(item: Timestamp) -> TokenFacts:
         Stamp(token.at_ms, token.accuracy_ms),
         token.policy,
         " · ".join(str(each.value) for each in token.signer.subject),
+        item.qualified,
     )

@@ -20,7 +20,7 @@ from gateway.cli.client import Client
 from gateway.cli.democertificate import certify
 from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
-from gateway.cli.verifiers import commands_for, verifiers_for
+from gateway.cli.verifiers import BY_HAND, commands_for, verifiers_for, write_by_hand
 from gateway.errors import StorageError, TryAgain
 
 #: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
@@ -136,6 +136,7 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
     if ok:
         for path, content in verifiers_for(stage.bundle).items():
             path.write_bytes(content)
+        write_by_hand(place)
     narrator.ending(stage, ok=ok, keep=keep)
     if as_json:
         messages = [{k: each[k] for k in ("submission_id", "case", "state")} for each in shown]
@@ -340,6 +341,8 @@ class Narrator:
         self._say("Without Acuse, as whoever gets the proof would check it:")
         for line in commands_for(stage.bundle, stage.trust()):
             self._say(f"  {line}")
+        self._say("The signatures alone, by openssl and pdfsig:")
+        self._say(f"  sh {stage.bundle.with_name(BY_HAND)}")
         if keep:
             self._say("Start the daemon again on what is kept:")
             self._say(f"  {acuse_command()} serve --config {stage.config}")

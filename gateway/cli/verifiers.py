@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "acuse-verify.py"
 PAGE = "acuse-verify.html"
+#: Of the demo only: it names the files the demo leaves.
+BY_HAND = "check-by-hand.sh"
 
 
 def verifiers_for(proof: Path) -> dict[Path, bytes]:
@@ -30,6 +32,12 @@ def verifiers_for(proof: Path) -> dict[Path, bytes]:
     for path, data in wanted.items():
         _check_room(path, data)
     return wanted
+
+
+def write_by_hand(directory: Path) -> None:
+    """Put beside the demo's proof the commands of openssl and poppler that check it."""
+    script = config_directory() / "verifier" / BY_HAND
+    (directory / BY_HAND).write_bytes(script.read_bytes())
 
 
 def _check_room(path: Path, data: bytes) -> None:

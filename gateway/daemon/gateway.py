@@ -171,7 +171,7 @@ def open_gateway(
     changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
     changes = Changes(*changed, rotation, max_queued=settings.gateway.max_queued)
     permissions = _permissions(ledger, sealer, submissions, consents, optouts, asking)
-    proofs = Proofs(reader, vault, ledger.signer, quorum)
+    proofs = Proofs(reader, vault, ledger.signer, quorum, settings.qualified)
     records, permits = Records(reader, vault), PersonRecords(reader, vault)
     planner = Planner(admission, submissions, routing, operators)
     erasing = Erasing(store, vault, works, sealer, receipts, inbound, permits.forget)

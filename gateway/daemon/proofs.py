@@ -15,7 +15,7 @@ from gateway.ledger.entry import RECEIVED, commitment
 from gateway.ledger.rotations import stored_rotations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gateway.evidence.quorum import Quorum
     from gateway.evidence.signer import LogSigner
@@ -32,9 +32,16 @@ UNSIGNED: Final = "unsigned"
 class Proofs:
     """Makes bundles and tells checkpoints, from the file and the signer."""
 
-    def __init__(self, reader: Reader, vault: Vault, signer: LogSigner, quorum: Quorum) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        vault: Vault,
+        signer: LogSigner,
+        quorum: Quorum,
+        qualified: Collection[str] = (),
+    ) -> None:
         self._reader = reader
-        self._vouched = Vouched(reader, quorum)
+        self._vouched = Vouched(reader, quorum, qualified)
         self._witnesses = quorum.vkeys
         self._vault = vault
         self._signer = signer

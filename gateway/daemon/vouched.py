@@ -9,6 +9,8 @@ from gateway.ledger.note import open_note
 from gateway.ledger.outside import OutsideReader
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gateway.evidence.quorum import Quorum
     from gateway.ledger.outside import TokenRow
     from gateway.ledger.reader import Reader
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 class Vouched:
     """Picks from a ledger file."""
 
-    def __init__(self, reader: Reader, quorum: Quorum) -> None:
+    def __init__(self, reader: Reader, quorum: Quorum, qualified: Collection[str] = ()) -> None:
+        """*qualified* are the names of the authorities that the configuration says that of."""
         self._reader = reader
+        self._qualified = qualified
         self._quorum = quorum
         self._outside = OutsideReader(reader)
 
@@ -66,4 +70,7 @@ class Vouched:
 
     def _token(self, row: TokenRow) -> list[Token]:
         note = self._outside.note(row.size)
-        return [] if note is None else [Token(row.tsa, open_note(note)[0], row.token)]
+        return [] if note is None else [self._named(row, open_note(note)[0])]
+
+    def _named(self, row: TokenRow, over: str) -> Token:
+        return Token(row.tsa, over, row.token, row.tsa in self._qualified)

@@ -37,11 +37,15 @@ _PDUS_WITH_CONTENT = frozenset({"submit", "receipt", "deliver"})
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An RFC 3161 token (DER) by *tsa* over the text of the log's checkpoint note *over*."""
+    """An RFC 3161 token (DER) by *tsa* over the text of the log's checkpoint note *over*.
+
+    *qualified*: the issuer's configuration says so of the authority.
+    """
 
     tsa: str
     over: str
     der: bytes
+    qualified: bool = False
 
 
 def assemble(
@@ -169,6 +173,7 @@ class _Log:
             "over": token.over,
             "token": base64.b64encode(token.der).decode(),
             "consistency": self.consistency(token.over),
+            **({"qualified": True} if token.qualified else {}),
         }
 
 

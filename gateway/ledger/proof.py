@@ -132,6 +132,8 @@ class Timestamp:
     over: str
     token: str
     consistency: tuple[str, ...]
+    #: What the issuer says of the authority; nothing in the log binds it.
+    qualified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ def _bundle(fields: _Fields) -> Bundle:
                 item.text("over"),
                 item.text("token"),
                 item.texts("consistency"),
+                item.flag("qualified"),
             )
             for item in fields.items("timestamps")
         ),
@@ -264,6 +267,10 @@ class _Fields:
 
     def has(self, key: str) -> bool:
         return self._value.get(key) is not None
+
+    def flag(self, key: str) -> bool:
+        """An addition of ours: whatever is not true says nothing."""
+        return self._value.get(key) is True
 
     def text(self, key: str) -> str:
         return self._checked(key, self._value.get(key))

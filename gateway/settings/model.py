@@ -210,3 +210,8 @@ class Settings:
     def origin(self) -> str:
         """The ledger's origin, `NAME/EPOCH`: the first line of its checkpoints."""
         return f"{self.gateway.name}/{self.ledger.epoch}"
+
+    @property
+    def qualified(self) -> frozenset[str]:
+        """The names of the time-stamping authorities that are qualified."""
+        return frozenset(each.name for each in self.timestamp if each.qualified)

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.certificate import examine
 from gateway.certificate.examine import verify_certificate
+from gateway.certificate.page import render
 from gateway.errors import DataError, InternalError
 from gateway.ledger.proof import NotABundle
 
@@ -190,3 +191,20 @@ def test_an_examiner_that_does_not_start_is_not_the_files_fault(
         monkeypatch.setattr(sys, "executable", program)
         with pytest.raises(InternalError):
             verify_certificate(sealed, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_page_of_another_version_counts_if_this_one_sets_it_alike(
+    office: Office, bundle: bytes, changed: bool
+) -> None:
+    """An upgrade must not take the worth of what was issued before it; nor lend it any."""
+    made = render(bundle, "es", renderer="0.0.9")
+    if changed:
+        made = made.replace(b"/Lang(es)", b"/Lang(ES)").replace(b"/Lang (es)", b"/Lang (ES)")
+        assert made != render(bundle, "es", renderer="0.0.9")
+    with office.sealer() as sealer:
+        report = office.verify(sealer.seal(made), bundle)
+    if changed:
+        assert (str(report.verdict), str(report.reason).split(":")[0]) == ("UNANCHORED", "document")
+    else:
+        assert str(report.verdict) == "VALID"

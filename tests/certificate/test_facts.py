@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -165,6 +166,10 @@ def test_a_time_stamp_is_named_only_if_it_is_over_all_of_it() -> None:
         assert stamped_by(facts) == []
         assert "sello de tiempo pendiente" in said(story.bundle())
     assert stamped_by(delivered().stamp(tsa="Una").facts()) == ["Una"]
+    story = delivered().stamp(tsa="Una")
+    assert "sello de tiempo de Una." in said(story.bundle())
+    story.tokens[-1] = replace(story.tokens[-1], qualified=True)
+    assert "sello de tiempo de Una (cualificado, según el emisor)." in said(story.bundle())
     early = Story().stamp(tsa="Temprana")
     early.relay()
     early.ledger.checkpoint()

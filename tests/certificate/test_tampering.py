@@ -331,13 +331,14 @@ def test_a_proof_that_was_changed_before_the_page_was_set_is_noticed(
     assert report.verdict == ("INVALID" if pdf is not honest else "VALID")
 
 
-def test_another_version_of_the_page_is_not_compared_and_never_valid(
+def test_a_page_of_another_template_is_not_compared_and_never_valid(
     office: Office, bundle: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gateway.certificate import engine
 
+    other = replace(engine.template(), digest="0" * 64)
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "__version__", "9.9.9")
+        patch.setattr(engine, "template", lambda: other)
         rendered = page.render(bundle, "es")
     with office.sealer() as sealer:
         report = office.verify(sealer.seal(rendered), bundle)

@@ -81,6 +81,9 @@ def test_the_service_is_never_called_qualified(language: str) -> None:
     denied = {"es": "no cualificado", "en": "non-qualified", "pt": "não qualificado"}
     word = re.compile(r"\w*[ck]ualifica\w*|\w*qualifi\w*", re.IGNORECASE)
     for key, text in leaves(table(language)):
+        if key == "document/qualified":  # of the authority, and only as the issuer's word
+            assert text.startswith("{tsa} (")
+            continue
         for found in word.finditer(text):
             before = text[max(0, found.start() - 4) : found.end()].lower().strip()
             assert denied.get(language, "no qualificat") in before, key

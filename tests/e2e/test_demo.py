@@ -89,12 +89,13 @@ def test_without_keep_only_the_proof_stays(tmp_path: Path) -> None:
         "acuse-verify.py",
         "bundle.json",
         "certificate.pdf",
+        "check-by-hand.sh",
         "seal-ca.pem",
         "trusted.policy",
         "tsa-ca.pem",
     ]
     assert "Everything ended as it should" in done.stdout
-    commands = ("verify /", "acuse-verify.")
+    commands = ("verify /", "acuse-verify.", "check-by-hand.sh")
     told = [line for line in done.stdout.splitlines() if not any(one in line for one in commands)]
     assert max(map(len, told)) <= 80
     assert f"python3 {place}/acuse-verify.py {place}/bundle.json --policy {place}" in done.stdout
