@@ -115,3 +115,23 @@ def test_with_a_lying_authority_messages_go_out_and_nothing_is_anchored() -> Non
         daemon.stop()
         ledger = site.acuse("ledger", "verify", *options)
         assert ledger.json()["verdict"] == "UNANCHORED"
+
+
+def test_what_was_erased_by_law_is_valid_still_and_says_so() -> None:
+    with Site.open({"movistar": {}}) as site, stamping(site) as ca:
+        site.serve().ready()
+        submission_id = delivered(site)
+        before, after = site.directory / "before.json", site.directory / "after.json"
+        assert site.acuse("bundle", submission_id, "-o", str(before)).code == 0
+        erase = ("ledger", "erase", submission_id, "--basis", "GDPR 17(1)(b)", "--yes")
+        assert site.acuse(*erase).code == 0
+        assert site.acuse("ledger", "checkpoint").code == 0
+        assert site.acuse("bundle", submission_id, "-o", str(after)).code == 0
+        options = trust(site, ca)
+        for proof, code, verdict in ((before, 0, "VALID"), (after, 6, "VALID-ERASED")):
+            report = site.acuse("verify", str(proof), *options)
+            assert (report.code, report.json()["verdict"]) == (code, verdict)
+        assert "hola" in before.read_text()
+        assert "hola" not in after.read_text()
+        whole = site.acuse("ledger", "verify", *options)
+        assert (whole.code, whole.json()["verdict"]) == (0, "VALID")
