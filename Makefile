@@ -31,10 +31,10 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: $(STAMP) ## simulated operators, real daemon, one sealed proof, checked
 	@$(BIN)/acuse demo
 
-test: $(STAMP) ## every test that needs only Python
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## every test that needs only Python, on all processors
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-interop: $(STAMP) ## our SMPP against programs nobody here wrote; installs them (apt, npm, pip)
+interop: $(STAMP) ## our SMPP and proofs against programs nobody here wrote; installs them
 	@$(BIN)/python -m tests.interop.install
 	@$(BIN)/python -m pytest tests/interop
 

@@ -17,8 +17,10 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client
+from gateway.cli.democertificate import certify
 from gateway.cli.demostage import REPLIES_STOP, Stage, acuse_command
 from gateway.cli.output import coloured_cell, print_json
+from gateway.cli.verifiers import BY_HAND, commands_for, verifiers_for, write_by_hand
 from gateway.errors import StorageError, TryAgain
 
 #: Beginnings of fictitious numbers; it is always night, or Sunday, in one of these places.
@@ -122,16 +124,19 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
             proof = _prove(stage, client, narrator, shown)
         stage.stop()
         narrator.step("stop", "drained: unbound in good order, the log is signed")
-        ledger = stage.run("ledger", "verify", "--policy", str(stage.policy))
+        ledger = stage.run("ledger", "verify", *stage.trust())
         narrator.line(f"acuse ledger verify: {ledger.said['verdict']} ({ledger.meaning()})")
     ok = (
         all(each["state"] == each["expected"] for each in shown)
         and proof
-        and ledger.exit_code == _UNANCHORED
-        and all(check["ok"] for check in ledger.said["checks"] if check["name"] != "timestamp")
+        and ledger.exit_code == _VALID
     )
     if not keep:
         stage.leave_only_the_proof()
+    if ok:
+        for path, content in verifiers_for(stage.bundle).items():
+            path.write_bytes(content)
+        write_by_hand(place)
     narrator.ending(stage, ok=ok, keep=keep)
     if as_json:
         messages = [{k: each[k] for k in ("submission_id", "case", "state")} for each in shown]
@@ -142,17 +147,17 @@ def run_demo(*, directory: Path | None, keep: bool, as_json: bool) -> int:
                 "config": str(stage.config) if keep else None,
                 "messages": messages,
                 "bundle": str(stage.bundle),
-                "certificate": None,
+                "certificate": str(stage.certificate) if stage.certificate.exists() else None,
                 "policy": str(stage.policy),
-                "tsa_ca": None,
-                "signer_ca": None,
+                "tsa_ca": str(stage.tsa_ca),
+                "signer_ca": str(stage.signer_ca),
             }
         )
     return 0 if ok else 1
 
 
-#: Exit code of a proof that is consistent while nothing outside vouches for it yet.
-_UNANCHORED = 4
+#: Exit codes of `acuse verify`.
+_VALID = 0
 _INVALID = 1
 
 
@@ -250,18 +255,35 @@ def _prove(stage: Stage, client: Client, narrator: Narrator, shown: list[dict[st
     vkey = client.call("ledger.head", {})["vkey"]
     stage.policy.write_text(f"log {vkey}\nquorum none\n")
     narrator.step("seal", f"{checkpoint['size']} entries, root {checkpoint['root'][:16]}…, signed")
+    _await_stamp(client, submission_id)
+    narrator.step("time", f"stamped by the demo's own authority, port {stage.tsa_port}:")
+    narrator.line("worthless in law; a real one is one [[timestamp]] away")
     bundle = client.call("bundle", {"submission_id": submission_id})["bundle"]
     stage.bundle.write_text(bundle)
-    good = stage.run("verify", str(stage.bundle), "--policy", str(stage.policy))
+    good = stage.run("verify", str(stage.bundle), *stage.trust())
     narrator.step("proof", f"bundle of the multi-part message, {len(bundle):,} bytes")
     narrator.line(f"acuse verify: {good.said['verdict']} ({good.meaning()})")
     spoiled = stage.place / "spoiled.json"
     spoiled.write_text(_with_one_byte_changed(bundle))
-    bad = stage.run("verify", str(spoiled), "--policy", str(stage.policy))
+    bad = stage.run("verify", str(spoiled), *stage.trust())
     spoiled.unlink()
     narrator.line("the same with one byte of the text changed:")
     narrator.line(f"{bad.said['verdict']}: {bad.said['reason']}")
-    return good.exit_code == _UNANCHORED and bad.exit_code == _INVALID
+    certified = certify(stage, submission_id)
+    narrator.step("paper", f"{stage.certificate.name}: the same, to read and to hand in")
+    for line in certified.lines:
+        narrator.line(line)
+    return good.exit_code == _VALID and bad.exit_code == _INVALID and certified.ok
+
+
+def _await_stamp(client: Client, submission_id: str) -> None:
+    """Wait until a time stamp covers the seal, or patience is over."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        seal = client.call("receipts.show", {"submission_id": submission_id})["seal"]
+        if seal is not None and seal["anchored"]:
+            return
+        time.sleep(_POLL_S)
 
 
 def _with_one_byte_changed(bundle: str) -> str:
@@ -310,8 +332,17 @@ class Narrator:
             self._say("\nSomething did not end as it should; the lines above show what.")
             return
         self._say("\nEverything ended as it should. The proof stays here; check it with")
-        self._say(f"  {acuse_command()} verify {stage.bundle} --policy {stage.policy}")
+        for path, trust in (
+            (stage.bundle, stage.trust()),
+            (stage.certificate, stage.seal_trust()),
+        ):
+            self._say(f"  {acuse_command()} verify {path} {' '.join(trust)}")
         self._say("Change one byte of it and check again: INVALID, with the reason.")
+        self._say("Without Acuse, as whoever gets the proof would check it:")
+        for line in commands_for(stage.bundle, stage.trust()):
+            self._say(f"  {line}")
+        self._say("The signatures alone, by openssl and pdfsig:")
+        self._say(f"  sh {stage.bundle.with_name(BY_HAND)}")
         if keep:
             self._say("Start the daemon again on what is kept:")
             self._say(f"  {acuse_command()} serve --config {stage.config}")

@@ -1,4 +1,6 @@
-"""The processes of `acuse demo`: two simulated operators, a daemon, and commands that look on."""
+"""The processes of `acuse demo`: two simulated operators, a time stamp server, a daemon, and
+commands that look on.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.cli import democertificate
 from gateway.errors import DaemonUnreachable, TryAgain
 
 if TYPE_CHECKING:
@@ -44,6 +47,11 @@ senders = ["ACME"]
 
 [senders.ACME]
 registered_in = ["ES"]
+
+[[timestamp]]
+name = "demo-tsa"
+url = "http://127.0.0.1:{tsa_port}/"
+ca_file = "{tsa_ca}"
 {operators}
 [[routes]]
 to = ["+33"]
@@ -63,6 +71,7 @@ response_timeout_s = 3
 receipt_means = "handset"
 """
 _MEANINGS = {
+    "VALID": "every step holds, keys pinned, time-stamped",
     "UNANCHORED": "it holds; no outside time stamp yet",
     "INVALID": "do not believe it",
 }
@@ -99,8 +108,12 @@ class Stage:
         self.socket = place / "admin.sock"
         self.bundle = place / "bundle.json"
         self.policy = place / "trusted.policy"
+        self.tsa_ca = place / "tsa-ca.pem"
+        self.certificate = place / "certificate.pdf"
+        self.signer_ca = place / "seal-ca.pem"
         self._processes: list[subprocess.Popen[str]] = []
         self._ports: dict[str, int] = {}
+        self.tsa_port = 0
 
     def __enter__(self) -> Stage:
         return self
@@ -119,17 +132,23 @@ class Stage:
                 process.stdout.close()
 
     def start(self) -> None:
-        """Start the operators, write the configuration, start the daemon."""
+        """Start the operators and the time stamps, write the configuration, start the daemon."""
         for name, seed in _OPERATORS.items():
-            operator = self._spawn("simulate", "--port", "0", "--json", "--seed", str(seed))
-            assert operator.stdout is not None
-            self._ports[name] = int(json.loads(operator.stdout.readline())["port"])
+            self._ports[name] = self._listening(
+                "gateway.cli.main", "simulate", "--port", "0", "--json", "--seed", str(seed)
+            )
+        self.tsa_port = self._listening("gateway.sim.tsa", "--port", "0", "--ca", str(self.tsa_ca))
         operators = "".join(
             _OPERATOR.format(name=name, port=port) for name, port in self._ports.items()
         )
         self.config.touch(mode=0o600)
-        self.config.write_text(_CONFIG.format(operators=operators))
-        self._spawn("serve", "--config", str(self.config), log=self.place / "daemon.log")
+        democertificate.make_seal(self.place)
+        self.config.write_text(
+            _CONFIG.format(operators=operators, tsa_port=self.tsa_port, tsa_ca=self.tsa_ca.name)
+            + democertificate.CONFIG
+        )
+        serve = ("gateway.cli.main", "serve", "--config", str(self.config))
+        self._spawn(*serve, log=self.place / "daemon.log")
         deadline = time.monotonic() + _START_S
         while not self.socket.exists():
             if self._processes[-1].poll() is not None or time.monotonic() > deadline:
@@ -138,6 +157,14 @@ class Stage:
                     hint=f"its log says why: {self.place / 'daemon.log'}",
                 )
             time.sleep(0.05)
+
+    def trust(self) -> tuple[str, ...]:
+        """What a verifier brings along: the log's key and the issuer of the time stamps."""
+        return ("--policy", str(self.policy), "--tsa-ca", str(self.tsa_ca))
+
+    def seal_trust(self) -> tuple[str, ...]:
+        """The same for a document, and the issuer of seals."""
+        return (*self.trust(), "--signer-ca", str(self.signer_ca))
 
     def ports_text(self) -> str:
         """The operators' ports, for people."""
@@ -176,27 +203,33 @@ class Stage:
                 process.kill()
 
     def leave_only_the_proof(self) -> None:
-        """Remove everything but the bundle and the keys to check it with."""
+        """Remove everything but bundle and certificate, and the keys to check them with."""
+        kept = (self.bundle, self.certificate, self.policy, self.tsa_ca, self.signer_ca)
         for path in self.place.iterdir():
-            if path in (self.bundle, self.policy):
+            if path in kept:
                 continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
 
-    def _spawn(self, *args: str, log: Path | None = None) -> subprocess.Popen[str]:
+    def _listening(self, module: str, *args: str) -> int:
+        """Start a server that tells its port in one line of JSON."""
+        server = self._spawn(module, *args)
+        assert server.stdout is not None
+        return int(json.loads(server.stdout.readline())["port"])
+
+    def _spawn(self, module: str, *args: str, log: Path | None = None) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", module, *args]
         if log is None:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli.main", *args],
+                command,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
         else:
             with log.open("w") as file:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "gateway.cli.main", *args], stderr=file, text=True
-                )
+                process = subprocess.Popen(command, stderr=file, text=True)
         self._processes.append(process)
         return process

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.command import command, group
+from gateway.cli.explaining import language
 from gateway.cli.output import count, moment, plain, print_json
+from gateway.cli.reading import begins_as_ledger
 from gateway.cli.root import root
 from gateway.cli.source import records
-from gateway.cli.verify import Trust, begins_as_ledger, print_report, trust_options
+from gateway.cli.verify import Trust, explain_options, print_report, trust_options
 from gateway.errors import DataError
-from gateway.settings import KeySource
 
 if TYPE_CHECKING:
     from gateway.cli.command import Run
@@ -41,7 +42,7 @@ def head(run: Run) -> None:
         click.echo(f"key         {plain(shown['vkey'])}")
     if shown.get("checkpoint"):
         click.echo(f"signed      up to {count(shown.get('checkpoint_size'))} entries:\n")
-        _print_note(shown["checkpoint"])
+        print_note(shown["checkpoint"])
     else:
         click.echo("signed      not yet")
 
@@ -56,14 +57,22 @@ def checkpoint(run: Run) -> None:
     if run.as_json:
         print_json(shown)
     else:
-        _print_note(shown["note"])
+        print_note(shown["note"])
 
 
 @command(ledger, "verify", example="acuse ledger verify --policy trusted.policy", needs="config")
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @trust_options
+@explain_options
 def verify(
-    run: Run, file: Path | None, policy: Path | None, since: Path | None, max_age: int | None
+    run: Run,
+    file: Path | None,
+    policy: Path | None,
+    since: Path | None,
+    max_age: int | None,
+    tsa_ca: Path | None,
+    in_words: bool,
+    lang: str | None,
 ) -> int:
     """Check every entry of a ledger, daemon running or not.
 
@@ -72,22 +81,25 @@ def verify(
     """
     from gateway.cli.ledgerfile import check_ledger
     from gateway.evidence.records import LEDGER_FILE
+    from gateway.settings import KeySource
 
-    trust = Trust.read(policy, since, max_age)
+    trust = Trust.read(policy, since, max_age, tsa_ca)
     key = None
     if file is None:
         settings = run.settings(secrets=False)
         file = settings.gateway.data_dir / LEDGER_FILE
+        from gateway.settings import KeySource
+
         key = settings.ledger.key if isinstance(settings.ledger.key, KeySource) else None
     elif not begins_as_ledger(file):
         raise DataError(
             f"{file} is not a ledger file", hint="check a proof with: acuse verify", file=str(file)
         )
-    report = check_ledger(file, key, trust)
-    print_report(run, report, None)
+    report = check_ledger(file, key, trust, quiet=run.as_json)
+    print_report(run, report, None, (lang or language()) if in_words else None)
     return report.exit_code
 
 
-def _print_note(note: object) -> None:
+def print_note(note: object) -> None:
     """A signed note, exactly: its lines and line ends are what is signed."""
     sys.stdout.write(str(note))

@@ -14,11 +14,15 @@ from click.shell_completion import shell_complete
 
 from gateway.cli import (
     bundle,
+    certificate,
     config,
     consent,
+    custody,
     ledger,
+    ledgerkeys,
     manual,
     messages,
+    mirror,
     operators,
     optout,
     policy,
@@ -29,6 +33,7 @@ from gateway.cli import (
     submit,
     trial,
     verify,
+    witness,
 )
 from gateway.cli.output import (
     abandon_stdout,
@@ -48,11 +53,15 @@ if TYPE_CHECKING:
 #: Every noun registers its commands with `root` when it is imported.
 NOUNS = (
     bundle,
+    certificate,
     config,
     consent,
+    custody,
     ledger,
+    ledgerkeys,
     manual,
     messages,
+    mirror,
     operators,
     optout,
     policy,
@@ -63,6 +72,7 @@ NOUNS = (
     submit,
     trial,
     verify,
+    witness,
 )
 
 INTERRUPTED = 130

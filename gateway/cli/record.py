@@ -95,6 +95,9 @@ def print_decision(decision: object) -> None:
 
 def _head(record: Mapping[str, object]) -> None:
     state = coloured(record.get("state"))
+    erased = record.get("erased")
+    if isinstance(erased, dict):
+        state += f" on {_utc(erased.get('at'))}: {plain(erased.get('basis'))}"
     if record.get("contradicted"):
         state += " (contradicted: an earlier final receipt said otherwise)"
     labelled("submission", plain(record.get("submission_id")))

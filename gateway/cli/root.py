@@ -10,7 +10,7 @@ SECTIONS = (
     ("Try it", ("demo", "simulate")),
     ("Run it", ("config", "serve", "status", "operators", "stop", "manual")),
     ("Messages", ("submit", "messages", "receipts")),
-    ("Proof", ("bundle", "verify", "ledger")),
+    ("Proof", ("bundle", "certificate", "verify", "ledger", "witness")),
     ("Law", ("policy", "consent", "optout", "registries")),
 )
 

@@ -51,7 +51,9 @@ def status(run: Run) -> None:
 def print_status(shown: Mapping[str, Any]) -> None:
     """The object of the admin command `status`, for people."""
     _head(shown)
-    _operators(shown.get("operators") or [])
+    anchors = shown.get("anchors") or {}
+    failing = [each for each in anchors.get("sources") or [] if each.get("state") == "failing"]
+    _operators(shown.get("operators") or [], _OTHER_LINES + bool(failing))
     queues = shown.get("queues") or {}
     _pairs("queues", queues)
     waiting = [
@@ -69,8 +71,8 @@ def print_status(shown: Mapping[str, Any]) -> None:
         _line("held for", _cut(", ".join(held)))
     click.echo()
     _pairs("since start", shown.get("totals") or {})
-    click.echo()
     _ledger(shown.get("ledger") or {})
+    _anchors(anchors, failing)
     writer = shown.get("writer") or {}
     _line(
         "writer",
@@ -104,8 +106,8 @@ def _age(started_at: object) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min"
 
 
-def _operators(operators: list[Mapping[str, Any]]) -> None:
-    """As many as fit, those in trouble first, with what troubles them."""
+def _operators(operators: list[Mapping[str, Any]], other_lines: int) -> None:
+    """As many as fit beside *other_lines*, those in trouble first, with what troubles them."""
     ordered = sorted(operators, key=lambda operator: operator.get("state") == "bound")
     troubled = [operator for operator in ordered if _trouble(operator)]
     most, most_troubled = len(ordered), len(troubled)
@@ -116,7 +118,7 @@ def _operators(operators: list[Mapping[str, Any]]) -> None:
         for line in textwrap.wrap(_told(operator), 80, subsequent_indent="    ")
     ]
     if sys.stdout.isatty():
-        room = max(4, shutil.get_terminal_size((80, 24)).lines - _OTHER_LINES)
+        room = max(4, shutil.get_terminal_size((80, 24)).lines - other_lines)
         if most + len(told) > room:
             told = [_cut(_told(operator)) for operator in troubled]
         if most + most_troubled > room:
@@ -196,8 +198,38 @@ def _ledger(ledger: Mapping[str, Any]) -> None:
         _line("", "not signed yet")
 
 
+def _anchors(anchors: Mapping[str, Any], failing: list[Mapping[str, Any]]) -> None:
+    """Up to where somebody outside vouches for the ledger, and who fails to: on a terminal one."""
+    if anchors.get("size"):
+        ago = _span(anchors.get("age_s"))
+        _line("anchors", f"up to {count(anchors['size'])} entries, {ago} ago")
+    else:
+        _line(
+            "anchors",
+            "none yet" if anchors.get("sources") else "none: no [[timestamp]], no [[witness]]",
+        )
+    for source in failing[:1] if sys.stdout.isatty() else failing:
+        when = f" (again {moment(source.get('next_try_at'))[-8:]})"
+        said = f"{plain(source.get('name'))}: {plain(source.get('last_error'))}"
+        _line("", click.style(_shorter(said, 79 - _LABEL - len(when)), fg="yellow") + when)
+
+
+def _span(seconds: object) -> str:
+    """A length of time, in its largest fitting unit."""
+    if not isinstance(seconds, int):
+        return "-"
+    for unit, word in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {word}"
+    return f"{seconds} s"
+
+
+def _shorter(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return _shorter(text, 80)
 
 
 def _line(label: str, value: str) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gateway.cli.command import command
-from gateway.cli.output import error_object, print_error, print_json
+from gateway.cli.explaining import LANGUAGES, explain, language
+from gateway.cli.output import error_object, plain, print_error, print_json
+from gateway.cli.proofkinds import examine
+from gateway.cli.reading import read_file, read_note
 from gateway.cli.root import root
 from gateway.cli.words import span
 from gateway.errors import DataError
@@ -21,38 +24,86 @@ if TYPE_CHECKING:
     from gateway.cli.command import Run
     from gateway.ledger.policyfile import Policy
     from gateway.ledger.report import Report
+    from gateway.ledger.stamps import StampCheck
 
 F = TypeVar("F", bound="Callable[..., int | None]")
 
-_SQLITE = b"SQLite format 3\0"
-MAX_PROOF_BYTES = 256 * 1024 * 1024
+_MAX_PEM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a verifier brings along: keys to believe, a checkpoint known before, a largest age."""
+    """What a verifier brings along: keys and issuers to believe, a checkpoint known before, a
+    largest age.
+    """
 
     policy: Policy | None
     since: str | None
     max_age_s: int | None
+    #: Which time stamps to believe; without it none is.
+    stamp_check: StampCheck | None = None
+    #: Issuers of seals, and of the time stamps in certificates (PEM).
+    signer_ca: bytes | None = None
+    tsa_ca: bytes | None = None
 
     @classmethod
-    def read(cls, policy: Path | None, since: Path | None, max_age_s: int | None) -> Trust:
+    def read(
+        cls,
+        policy: Path | None,
+        since: Path | None,
+        max_age_s: int | None,
+        tsa_ca: Path | None = None,
+        signer_ca: Path | None = None,
+    ) -> Trust:
         """From the files of the options; raises `DataError`."""
         from gateway.ledger.policyfile import MAX_POLICY_BYTES, parse_policy
 
-        known = None
-        if since is not None:
-            # What is not UTF-8 is no note; the verifier says so in its own words.
-            known = read_file(since, 1 << 20).decode("utf-8", "replace")
-        trusted = None if policy is None else parse_policy(read_file(policy, MAX_POLICY_BYTES))
-        return cls(trusted, known, max_age_s)
+        return cls(
+            None if policy is None else parse_policy(read_file(policy, MAX_POLICY_BYTES)),
+            None if since is None else read_note(since),
+            max_age_s,
+            _stamp_check(tsa_ca),
+            _signer_ca(signer_ca),
+            None if tsa_ca is None else read_file(tsa_ca, _MAX_PEM_BYTES),
+        )
+
+    def given(self) -> dict[str, Any]:
+        """What every verifier takes, as it takes it."""
+        return {
+            "now_ms": time.time_ns() // 1_000_000,
+            "policy": self.policy,
+            "since": self.since,
+            "max_age_s": self.max_age_s,
+            "stamp_check": self.stamp_check,
+        }
+
+
+def _stamp_check(tsa_ca: Path | None) -> StampCheck | None:
+    if tsa_ca is None:
+        return None
+    from gateway.evidence.issuers import MAX_PEM_BYTES
+    from gateway.evidence.rfc3161 import trusting
+
+    return trusting(read_file(tsa_ca, MAX_PEM_BYTES))
+
+
+def _signer_ca(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    from gateway.evidence.cades import certificates
+
+    pem = read_file(path, _MAX_PEM_BYTES)
+    certificates(pem)  # refuses what holds none, whatever kind of proof is asked about
+    return pem
 
 
 def trust_options(function: F) -> F:
     """What a verifier brings along to trust; `verify` and `ledger verify` take the same."""
     file = click.Path(path_type=Path)
     for option in (
+        click.option(
+            "--tsa-ca", type=file, metavar="FILE", help="The issuers of time stamps to trust (PEM)."
+        ),
         click.option("--max-age", type=span, metavar="SPAN", help="No older than this: 90d."),
         click.option(
             "--since", type=file, metavar="FILE", help="A signed checkpoint known before."
@@ -65,19 +116,58 @@ def trust_options(function: F) -> F:
     return function
 
 
-@command(root, "verify", example="acuse verify proof.json --policy trusted.policy --json", needs="")
+def explain_options(function: F) -> F:
+    """How the verdict is told to people."""
+    for option in (
+        click.option(
+            "--lang",
+            type=click.Choice(LANGUAGES),
+            help="The language of --explain (default: what LANG says, else en).",
+        ),
+        click.option(
+            "--explain",
+            "in_words",
+            is_flag=True,
+            help="Say in plain words what was checked, by whose word, and what it does not mean.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command(
+    root,
+    "verify",
+    example="acuse verify proof.json --policy trusted.policy --tsa-ca tsa-ca.pem",
+    needs="",
+)
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @trust_options
+@click.option(
+    "--signer-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The issuers of seals to trust (PEM).",
+)
+@explain_options
 def verify(
     run: Run,
     files: tuple[Path, ...],
     policy: Path | None,
     since: Path | None,
     max_age: int | None,
+    tsa_ca: Path | None,
+    signer_ca: Path | None,
+    in_words: bool,
+    lang: str | None,
 ) -> int:
-    """Check proofs that `acuse bundle` made, offline.
+    """Check proofs of every kind, offline.
+
+    Bundles, certificates, ASiC-E containers, checkpoints, ledger files.
+
+    A checkpoint's time stamp is read from FILE.tsr beside it, where there is one.
 
     \b
     Exit code, the gravest of all files:
@@ -91,12 +181,12 @@ def verify(
       7  AMBIGUOUS     more than one submission fits the receipt
      65                not a proof at all
     """
-    trust = Trust.read(policy, since, max_age)
+    trust = Trust.read(policy, since, max_age, tsa_ca, signer_ca)
     reports: list[Report] = []
     unreadable = False
     for file in files:
         try:
-            report = _checked(file, trust)
+            report = examine(file, trust, quiet=run.as_json)
         except DataError as error:
             unreadable = True
             if len(files) == 1:
@@ -104,24 +194,9 @@ def verify(
             _tell_error(run, file, error)
             continue
         reports.append(report)
-        print_report(run, report, str(file) if len(files) > 1 else None)
+        name = str(file) if len(files) > 1 else None
+        print_report(run, report, name, (lang or language()) if in_words else None)
     return gravest(reports, unreadable=unreadable)
-
-
-def _checked(file: Path, trust: Trust) -> Report:
-    if begins_as_ledger(file):
-        from gateway.cli.ledgerfile import check_ledger
-
-        return check_ledger(file, None, trust)
-    from gateway.ledger.verify import verify_bundle
-
-    return verify_bundle(
-        read_file(file, MAX_PROOF_BYTES),
-        now_ms=time.time_ns() // 1_000_000,
-        policy=trust.policy,
-        since=trust.since,
-        max_age_s=trust.max_age_s,
-    )
 
 
 def gravest(reports: list[Report], *, unreadable: bool) -> int:
@@ -137,18 +212,21 @@ def gravest(reports: list[Report], *, unreadable: bool) -> int:
     return DataError.exit_code
 
 
-def print_report(run: Run, report: Report, file: str | None) -> None:
-    """A verdict with every step: JSON, or a sentence a line."""
+def print_report(run: Run, report: Report, file: str | None, lang: str | None = None) -> None:
+    """A verdict with every step: JSON, a sentence a line, or explained in the language *lang*."""
     if run.as_json:
-        print_json(report.as_json() if file is None else {"file": file, **report.as_json()})
+        shown = report.as_json() if file is None else {"file": file, **report.as_json()}
+        if lang is not None:
+            shown["explanation"] = "\n".join(explain(report, lang))
+        print_json(shown)
         return
     if file is not None:
         click.secho(file, bold=True)
-    verdict, *lines = report.explain()
+    verdict, *lines = report.explain() if lang is None else explain(report, lang)
     good = report.exit_code == 0
-    click.secho(verdict, fg="green" if good else "red" if report.exit_code < 4 else "yellow")
+    click.secho(plain(verdict), fg="green" if good else "red" if report.exit_code < 4 else "yellow")
     for line in lines:
-        click.echo(line)
+        click.echo("\n".join(plain(row) for row in line.split("\n")))
 
 
 def _tell_error(run: Run, file: Path, error: DataError) -> None:
@@ -156,30 +234,3 @@ def _tell_error(run: Run, file: Path, error: DataError) -> None:
         print_json({"file": str(file), "error": error_object(error)})
     else:
         print_error(error)
-
-
-def begins_as_ledger(path: Path) -> bool:
-    """True if the file is a SQLite database; raises `DataError` if it cannot be read."""
-    return _head(path, len(_SQLITE)) == _SQLITE
-
-
-def read_file(path: Path, most_bytes: int) -> bytes:
-    """The content of a file; raises `DataError` if it cannot be read or is too large."""
-    data = _head(path, most_bytes + 1)
-    if len(data) > most_bytes:
-        raise DataError(
-            f"{path} is larger than {most_bytes} bytes",
-            hint="is it the right file?",
-            file=str(path),
-        )
-    return data
-
-
-def _head(path: Path, size_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(size_bytes)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}", hint="name a file", file=str(path)
-        ) from None

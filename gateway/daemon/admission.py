@@ -19,6 +19,7 @@ from gateway.daemon.months import month_of
 from gateway.daemon.replacements import fits_in_place_of
 from gateway.daemon.work import Work
 from gateway.errors import DataError
+from gateway.evidence.people import erased_ref
 from gateway.evidence.records import PERSON_BYTES
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger import canonical
@@ -106,10 +107,27 @@ class Admission:
         """
         candidate = self._reader.read(args, now_ms)
         if candidate.ref is not None:
-            known = self._store.submission_by_ref(candidate.brand, candidate.ref)
+            known = self.known(candidate.brand, candidate.ref)
             if known is not None:
                 return self._repeated(candidate, self._works.get(known.id)), None
         return self.take(candidate, now_ms, original)
+
+    def known(self, brand: str, ref: str) -> SubmissionRow | None:
+        """The submission a brand gave that reference.
+
+        Raises:
+            DataError: there was one, and its content was erased.
+        """
+        known = self._store.submission_by_ref(brand, ref, erased_ref(brand, ref, self._vault))
+        if known is not None and known.state is State.ERASED:
+            raise DataError(
+                f"ref {ref!r} was used for a message whose content was erased",
+                hint="whether this is the same one cannot be told any more, and a ref names one"
+                " message for ever: use a new one, or none",
+                field="ref",
+                submission_id=known.submission_id,
+            )
+        return known
 
     def take(
         self, candidate: Candidate, now_ms: int, original: Work | None = None

@@ -105,7 +105,9 @@ async def run(gateway: Gateway, listener: socket.socket | None, notifier: Notifi
             outer.start_soon(_signals, gateway)
             admin = AdminServer(gateway.questions, gateway.settings.admin)
             outer.start_soon(admin.serve, listener)
+        outer.start_soon(gateway.retention.run)
         outer.start_soon(notifier.feed_watchdog, gateway.pipeline.healthy)
+        outer.start_soon(gateway.anchoring.run)
         async with trio.open_nursery() as links:
             for operator in gateway.operators.values():
                 for link in operator.links:
@@ -115,6 +117,8 @@ async def run(gateway: Gateway, listener: socket.socket | None, notifier: Notifi
             await state.stopping.wait()
             notifier.send("STOPPING=1")
             await _drain(gateway, links.cancel_scope)
+        # Nobody is asked to vouch for the last checkpoint: who stops does not wait for the answer.
+        gateway.anchoring.stop()
         gateway.pipeline.stop()
         await stopped.wait()
         # The last answers of the admin socket leave before it goes.

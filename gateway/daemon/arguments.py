@@ -27,6 +27,8 @@ CATEGORIES: Final = (
     "debt_claim",
 )
 _SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+_REASON_MOST: Final = 200
+_LONG_NUMBER = re.compile(r"(\d[ .-]?){7}")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: An operator's relative validity period ends before 63 days in practice; ours does too.
 _SPAN_MOST_S = 60 * 86400
@@ -215,3 +217,23 @@ def read_arguments(args: Mapping[str, object]) -> dict[str, Any]:
         if argument.required or name in args:
             found[name] = argument.read(args.get(name))
     return found
+
+
+def free_text(args: Mapping[str, Any], name: str, hint: str) -> str:
+    """What a person gives as the reason for something, which the ledger keeps for ever, in clear.
+
+    Raises:
+        DataError: it is missing, too long, or holds what looks like a phone number.
+    """
+    value = args.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > _REASON_MOST:
+        raise DataError(
+            f"{name} is missing or longer than {_REASON_MOST} characters", hint=hint, field=name
+        )
+    if _LONG_NUMBER.search(value):
+        raise DataError(
+            f"{name} holds what looks like a phone number",
+            hint="it stands in the ledger for ever, in clear: leave numbers out",
+            field=name,
+        )
+    return value.strip()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.daemon.dispatch import Dispatcher
     from gateway.daemon.inquiries import Inquiries
     from gateway.daemon.replacements import Replacements
+    from gateway.daemon.rotation import KeyRotation
     from gateway.daemon.sealer import Sealer
     from gateway.daemon.work import Work, WorkSet
 
@@ -69,6 +70,7 @@ class Changes:
         inquiries: Inquiries,
         replacements: Replacements,
         capping: Capping,
+        rotation: KeyRotation,
         *,
         max_queued: int,
     ) -> None:
@@ -79,6 +81,7 @@ class Changes:
         self._inquiries = inquiries
         self._replacements = replacements
         self._capping = capping
+        self.rotation = rotation
         self._max_queued = max_queued
 
     def submit(self, args: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
@@ -124,6 +127,13 @@ class Changes:
 
     def _existing(self, submission_id: str) -> Work:
         work = self._works.by_submission_id(submission_id)
+        if work is None and self._works.exists(submission_id):
+            raise AnswerIsNo(
+                f"the content of submission {submission_id} was erased",
+                hint="nothing can be done with it; its proof still verifies: `acuse bundle`",
+                submission_id=submission_id,
+                state=State.ERASED.value,
+            )
         if work is None:
             raise AnswerIsNo(
                 f"there is no submission {submission_id!r}",

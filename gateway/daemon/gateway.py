@@ -5,28 +5,29 @@ from __future__ import annotations
 import random as randomness
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from gateway import __version__
 from gateway.daemon.admission import Admission
+from gateway.daemon.anchoring import Anchoring
 from gateway.daemon.capping import Capping
-from gateway.daemon.checkpoints import Checkpoints
 from gateway.daemon.commands import Changes
 from gateway.daemon.connect import connect_tcp
 from gateway.daemon.consents import Consents
 from gateway.daemon.conversation import Conversation
+from gateway.daemon.custody import Custody
 from gateway.daemon.deadlines import Deadlines
 from gateway.daemon.dispatch import Dispatcher
-from gateway.daemon.guard import GuardedClock, require_plausible
+from gateway.daemon.erasing import Erasing
 from gateway.daemon.inbound import Inbound
 from gateway.daemon.inquiries import Inquiries
 from gateway.daemon.judging import Judging
 from gateway.daemon.learning import learn
 from gateway.daemon.link import Link
 from gateway.daemon.lists import Lists
-from gateway.daemon.months import month_of
+from gateway.daemon.opening import key_rotation, open_ledger, signing, vouchers
 from gateway.daemon.operator import Operator
 from gateway.daemon.optouts import Optouts
 from gateway.daemon.parties import Parties
@@ -42,28 +43,29 @@ from gateway.daemon.registries import Registries
 from gateway.daemon.releases import Releases
 from gateway.daemon.replacements import Replacements
 from gateway.daemon.responses import Responses
+from gateway.daemon.retention import Retention
 from gateway.daemon.routing import Routing
 from gateway.daemon.sealer import Sealer
 from gateway.daemon.services import Services
 from gateway.daemon.signups import Signups
 from gateway.daemon.state import DaemonState
+from gateway.daemon.sweeping import Sweeping
 from gateway.daemon.ties import Ties
 from gateway.daemon.waiting import Waiting
+from gateway.daemon.web import open_web
 from gateway.daemon.wishes import Wishes
 from gateway.daemon.work import WorkSet
+from gateway.evidence.epoch import followed
 from gateway.evidence.permits import PersonRecords
-from gateway.evidence.records import KEYS_DIRECTORY, LEDGER_FILE, SIGNER_STATE, Records
-from gateway.evidence.signer import LogSigner
-from gateway.evidence.vault import LOG_KEY, PERSON_KEY, Vault, load_seed
+from gateway.evidence.records import Records
+from gateway.ledger.due import Due
 from gateway.ledger.entry import object_hash
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
-from gateway.ledger.store import Store
 from gateway.policy.keywords import load_keywords
 from gateway.policy.loader import load_rulebook, shipped_packs
 from gateway.policy.replies import load_replies
 from gateway.resources import config_directory
-from gateway.settings import KeySource
 from gateway.smpp.dialect import load_dialect
 
 log = structlog.get_logger()
@@ -72,10 +74,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.clock import Clock
+    from gateway.daemon.guard import GuardedClock
     from gateway.daemon.link import Connect
+    from gateway.daemon.opening import OpenLedger
     from gateway.daemon.permissions import Change
     from gateway.daemon.pipeline import Offload
     from gateway.daemon.questions import Read
+    from gateway.daemon.rotation import KeyRotation
+    from gateway.daemon.web import Web
+    from gateway.ledger.store import Store
     from gateway.policy.book import Rulebook
     from gateway.policy.rules import Profile
     from gateway.settings import Settings
@@ -95,8 +102,10 @@ class Gateway:
     operators: Mapping[str, Operator]
     dispatcher: Dispatcher
     pipeline: Pipeline
+    anchoring: Anchoring
     questions: Questions
     state: DaemonState
+    retention: Retention
     unknown_after_crash: int
 
 
@@ -109,6 +118,7 @@ def open_gateway(
     offload: Offload = in_thread,
     read: Read | None = None,
     random: randomness.Random | None = None,
+    web: Web = open_web,
 ) -> Gateway:
     """Open the data directory (whose lock the caller holds) and put the daemon together.
 
@@ -118,9 +128,8 @@ def open_gateway(
     Raises:
         AcuseError: configuration, storage or clock do not allow to start.
     """
-    book = _rulebook(settings)
-    routing = Routing(settings.routes, settings.operators)
-    ledger = _open_ledger(settings, clock)
+    book, routing = _rulebook(settings), Routing(settings.routes, settings.operators)
+    ledger = open_ledger(settings, clock)
     store, vault = ledger.store, ledger.vault
     works, sealer = WorkSet(store, vault), Sealer(store)
     parties = Parties(settings, store)
@@ -140,36 +149,36 @@ def open_gateway(
     inbound, asking = _hearing(settings, ledger, works, sealer, optouts, consents, services)
     receipts = Receipts(store, vault, works, sealer, inbound, parties.profiles, capping)
     confirm_s = settings.gateway.confirm_within_s
-    inquiries = Inquiries(operators, works, receipts)
-    ties = Ties(store, works, sealer, receipts)
+    inquiries, ties = Inquiries(operators, works, receipts), Ties(store, works, sealer, receipts)
     deadlines = Deadlines(store, works, sealer, inquiries, confirm_within_s=confirm_s)
     heard = (works, sealer, dispatcher, receipts, ties, deadlines, replacements, capping)
-    responses = Responses(store, *heard)
-    checkpoints = _checkpoints(settings, ledger)
-    recall = Recall(store, works, admission)
+    responses, checkpoints = Responses(store, *heard), signing(settings, ledger)
     told = (responses, receipts, inquiries, deadlines, checkpoints)
-    parts = (works, sealer, recall, dispatcher, *told)
+    parts = (works, sealer, Recall(store, works, admission), dispatcher, *told)
     pipeline = Pipeline(store, ledger.clock, *parts, offload=offload)
+    chance = random or randomness.Random()
     for operator in operators.values():
-        operator.links = _links(operator, pipeline, connect, random or randomness.Random())
-    unknown = _boot(settings, book, ledger, sealer, works, responses)
+        operator.links = _links(operator, pipeline, connect, chance)
+    reader, reading = Reader(store.path), read or ThreadRead()
+    sources, quorum = vouchers(settings, ledger, reader, reading, chance)
+    anchoring = Anchoring(sources, quorum, store, sealer, pipeline, web, chance)
+    checkpoints.on_durable = anchoring.checkpointed
+    rotation = key_rotation(ledger, sealer)
+    unknown = _boot(settings, book, ledger, sealer, works, responses, rotation)
     _take_up(ledger, operators, inbound, receipts)
-    reader = Reader(store.path)
-    counted = (admission, responses, receipts, sealer, pipeline)
+    counted = (admission, responses, receipts, sealer, pipeline, anchoring)
     state = DaemonState(settings.gateway.name, store, reader, operators, *counted)
     changed = (works, sealer, admission, dispatcher, inquiries, replacements, capping)
-    changes = Changes(*changed, max_queued=settings.gateway.max_queued)
-    takers = (store, vault, sealer, submissions)
-    lists, registries = Lists(*takers), Registries(*takers)
-    permissions = Permissions(consents, optouts, lists, registries, submissions, asking)
-    proofs = Proofs(reader, vault, ledger.signer)
-    records = Records(reader, vault)
-    planner = Planner(admission, submissions, store, routing, operators)
-    permits = PersonRecords(reader, vault)
-    asked = (changes, permissions, planner, records, permits, proofs, state)
-    learning = partial(learn, reader, operators)
-    questions = Questions(pipeline, *asked, read or ThreadRead(), learning)
-    ways = (operators, dispatcher, pipeline, questions, state)
+    changes = Changes(*changed, rotation, max_queued=settings.gateway.max_queued)
+    permissions = _permissions(ledger, sealer, submissions, consents, optouts, asking)
+    proofs = Proofs(reader, vault, ledger.signer, quorum, settings.qualified)
+    records, permits = Records(reader, vault), PersonRecords(reader, vault)
+    planner = Planner(admission, submissions, routing, operators)
+    erasing = Erasing(store, vault, works, sealer, receipts, inbound, permits.forget)
+    retention, custody = _keeping(settings, ledger, submissions, erasing, reader, pipeline, reading)
+    asked = (changes, permissions, planner, records, permits, proofs, custody, state)
+    questions = Questions(pipeline, anchoring, *asked, reading, partial(learn, reader, operators))
+    ways = (operators, dispatcher, pipeline, anchoring, questions, state, retention)
     return Gateway(settings, store, reader, ledger.clock, *ways, unknown)
 
 
@@ -194,7 +203,7 @@ def _waiting(
 
 def _hearing(
     settings: Settings,
-    ledger: _Ledger,
+    ledger: OpenLedger,
     works: WorkSet,
     sealer: Sealer,
     optouts: Optouts,
@@ -216,73 +225,50 @@ def _hearing(
     }
 
 
-class _Ledger(NamedTuple):
-    """The opened data directory."""
-
-    store: Store
-    clock: GuardedClock
-    vault: Vault
-    signer: LogSigner
-
-
-def _open_ledger(settings: Settings, clock: Clock) -> _Ledger:
-    require_plausible(clock.wall_ms())  # before the first file is made
-    directory = settings.gateway.data_dir
-    store = Store.open(directory / LEDGER_FILE, settings.origin, now_ms=clock.wall_ms())
-    guarded = GuardedClock(clock, floor_ms=store.last_t_ms)
-    guarded.now_ms()  # refuses a clock behind the ledger before anything is written
-    vault = Vault(directory / KEYS_DIRECTORY)
-    fresh = store.size == 0
-    if fresh and not vault.has(PERSON_KEY):
-        vault.make(PERSON_KEY)
-    month = month_of(guarded.now_ms())
-    if store.last_month() == month:
-        vault.require(month)  # a lost key must not be replaced by a new one in passing
-    seed = _log_seed(settings, vault, fresh=fresh)
-    if fresh:
-        log.info(
-            "ledger.created",
-            origin=settings.origin,
-            file=str(store.path),
-            keys=str(vault.directory),
-        )
-    state = directory / SIGNER_STATE
-    signer = LogSigner(seed, settings.origin, state, ledger_size=store.size)
-    return _Ledger(store, guarded, vault, signer)
+def _keeping(
+    settings: Settings,
+    ledger: OpenLedger,
+    numbers: SubmissionReader,
+    erasing: Erasing,
+    reader: Reader,
+    pipeline: Pipeline,
+    read: Read,
+) -> tuple[Retention, Custody]:
+    """What destroys content when its time is over or somebody asks, and what keeps it longer."""
+    store, vault = ledger.store, ledger.vault
+    parts = (Due(reader), erasing, Sweeping(store, pipeline, erasing), pipeline, read)
+    custody = Custody(store, reader, vault, erasing.sealer, numbers, *parts)
+    return Retention(settings.retention, vault, *parts), custody
 
 
-def _checkpoints(settings: Settings, ledger: _Ledger) -> Checkpoints:
-    often = settings.ledger
-    return Checkpoints(
-        ledger.store,
-        ledger.signer,
-        every_s=often.checkpoint_every_s,
-        every=often.checkpoint_every_entries,
-    )
-
-
-def _log_seed(settings: Settings, vault: Vault, *, fresh: bool) -> bytes:
-    source = settings.ledger.key
-    if isinstance(source, KeySource) and source.path is not None:
-        credential = source.origin.startswith("credential:")
-        return load_seed(source.path, credential=credential)
-    if fresh and not vault.has(LOG_KEY):
-        vault.make(LOG_KEY)
-    return vault.log_seed()
+def _permissions(
+    ledger: OpenLedger,
+    sealer: Sealer,
+    reader: SubmissionReader,
+    consents: Consents,
+    optouts: Optouts,
+    answers: dict[str, Change],
+) -> Permissions:
+    """The commands about what persons allow, one by one and in lists."""
+    takers = (ledger.store, ledger.vault, sealer, reader)
+    lists, registries = Lists(*takers), Registries(*takers)
+    return Permissions(consents, optouts, lists, registries, reader, answers)
 
 
 def _boot(
     settings: Settings,
     book: Rulebook,
-    ledger: _Ledger,
+    ledger: OpenLedger,
     sealer: Sealer,
     works: WorkSet,
     responses: Responses,
+    rotation: KeyRotation,
 ) -> int:
     """The first batch of this process; returns how many outcomes a crash made unknown."""
     software, store, now_ms = f"acuse {__version__}", ledger.store, ledger.clock.now_ms()
     if store.size == 0:
-        sealer.log_event("x.Genesis", now_ms, software=software, format=LEDGER_FORMAT)
+        before = followed(settings.gateway.data_dir)
+        sealer.log_event("x.Genesis", now_ms, software=software, format=LEDGER_FORMAT, **before)
     sealer.log_event(
         "x.Boot",
         now_ms,
@@ -292,6 +278,8 @@ def _boot(
         tzdata=book.versions["tzdata"],
     )
     unknown = responses.recover(now_ms)
+    if ledger.wanted is not None:
+        rotation.announce(ledger.wanted, now_ms)
     store.flush()
     store.commit()
     counts = store.count_open()
@@ -300,7 +288,7 @@ def _boot(
 
 
 def _take_up(
-    ledger: _Ledger, operators: Mapping[str, Operator], inbound: Inbound, receipts: Receipts
+    ledger: OpenLedger, operators: Mapping[str, Operator], inbound: Inbound, receipts: Receipts
 ) -> None:
     """What waited for something that had not come when the last daemon ended."""
     inbound.load(operators)

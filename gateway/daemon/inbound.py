@@ -23,7 +23,7 @@ from gateway.smpp.pdu import DataSm, DeliverSm
 from gateway.smpp.wire import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gateway.daemon.conversation import Conversation
     from gateway.daemon.operator import Operator
@@ -114,6 +114,12 @@ class Inbound:
         group[part.number] = piece
         if len(group) == part.total:
             self._finish(operator, key, now_ms)
+
+    def forget(self, ids: Collection[int]) -> None:
+        """The content of these rows is erased: their messages do not become whole any more."""
+        for key, group in list(self._partial.items()):
+            if any(piece.row.id in ids for piece in group.values()):
+                del self._partial[key]
 
     # -- parts ---------------------------------------------------------------------------------
 

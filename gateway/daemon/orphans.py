@@ -11,7 +11,6 @@ import structlog
 
 from gateway.daemon.months import month_of
 from gateway.daemon.receiptrow import read_receipt
-from gateway.daemon.work import orphan_key
 from gateway.errors import StorageError
 from gateway.evidence.vault import ContentCipher
 from gateway.ledger.entry import time_text
@@ -132,7 +131,7 @@ class Orphans:
                 hint="stop the daemon and run `acuse ledger verify`",
                 receipt=row.id,
             )
-        cipher = ContentCipher(orphan_key(self._vault, row))
+        cipher = ContentCipher(_key(self._vault, row))
         return cipher.open_record(f"receipt:{row.id}", "receipt", row.raw)
 
 
@@ -145,3 +144,14 @@ def reread(operator: Operator, row: ReceiptRow, raw: bytes) -> Read | None:
         return None
     receipt = read_receipt(operator, pdu, row.received_ms)
     return None if receipt is None else Read(receipt, pdu.source, raw)
+
+
+def _key(vault: Vault, receipt: ReceiptRow) -> bytes:
+    """The opened key of a receipt that has one of its own."""
+    if receipt.key is None:
+        raise StorageError(
+            f"receipt {receipt.id} has no key",
+            hint="stop the daemon and run `acuse ledger verify`",
+            receipt=receipt.id,
+        )
+    return vault.unwrap(receipt.key, f"receipt:{receipt.id}", receipt.month)

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import structlog
 import trio
 
 from gateway.clock import to_seconds_text
+from gateway.errors import AcuseError
 from gateway.smpp.events import (
     Delivered,
     RequestAnswered,
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 #: Events taken into one batch at most; it bounds how long the event loop is busy at a stretch.
 _BATCH_MOST = 512
 #: A batch that takes longer than this is stuck, as the watchdog sees it.
@@ -66,6 +70,24 @@ class _Arrival(NamedTuple):
     session: Session | None
     delivered: Delivered
     rx_ms: int
+
+
+class _Alone:
+    """Something that is done while nothing is in the open batch."""
+
+    def __init__(self, do: Callable[[int], Any], *, aside: bool = False) -> None:
+        self.aside = aside
+        self.done = trio.Event()
+        self.answer: Any = None
+        self.error: AcuseError | None = None
+        self._do = do
+
+    def run(self, now_ms: int) -> None:
+        """Do it; an error that was to be expected is for who asked."""
+        try:
+            self.answer = self._do(now_ms)
+        except AcuseError as error:
+            self.error = error
 
 
 async def in_thread(work: Callable[[], None]) -> None:
@@ -111,6 +133,7 @@ class Pipeline:
         self._lost: deque[tuple[Link, Lost]] = deque()
         self._arrivals: deque[_Arrival] = deque()
         self._commands: deque[Command] = deque()
+        self._alone: deque[_Alone] = deque()
         self._signings: list[Callable[[], None]] = []
         self._waiters: dict[str, list[Callable[[], None]]] = {}
         self._wake = trio.Event()
@@ -141,6 +164,33 @@ class Pipeline:
         """Something a person or program asked for that changes something."""
         self._commands.append(command)
         self._wake.set()
+
+    async def alone(self, change: Callable[[int], T]) -> T:
+        """Do *change*, given the time, in a batch of its own, and give its answer when that batch
+        is durable. It finds everything durable, and nothing under way but what was sent.
+
+        Raises:
+            AcuseError: *change* raised it, before it had written anything.
+        """
+        answer: T = await self._in_turn(_Alone(change))
+        return answer
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do *work* in another thread while nobody writes, and give its answer.
+
+        Raises:
+            AcuseError: *work* raised it.
+        """
+        answer: T = await self._in_turn(_Alone(lambda _: work(), aside=True))
+        return answer
+
+    async def _in_turn(self, one: _Alone) -> Any:  # noqa: ANN401 (what it was asked for)
+        self._alone.append(one)
+        self._wake.set()
+        await one.done.wait()
+        if one.error is not None:
+            raise one.error
+        return one.answer
 
     def sign(self, signed: Callable[[], None]) -> None:
         """Sign the log as it is now; *signed* is called when the note is durable."""
@@ -196,6 +246,7 @@ class Pipeline:
             or self._arrivals
             or self._commands
             or self._signings
+            or self._alone
             or self._recall.due
         )
 
@@ -207,6 +258,8 @@ class Pipeline:
         return min(dispatch, overdue, self._checkpoints.wake_s())
 
     async def _batch(self) -> None:
+        if self._alone:
+            await self._one_alone(self._alone.popleft())
         now_ms, now_s = self.clock.now_ms(), trio.current_time()
         self._began_s = now_s
         signings, self._signings = self._signings, []
@@ -229,6 +282,17 @@ class Pipeline:
         for signed in signings:
             signed()
         self._works.trim()
+
+    async def _one_alone(self, one: _Alone) -> None:
+        self._began_s = trio.current_time()
+        if one.aside:
+            await self._offload(partial(one.run, 0))
+        else:
+            one.run(self.clock.now_ms())
+            if self._store.flush():
+                await self._offload(self._store.commit)
+                self._checkpoints.grew(trio.current_time())
+        one.done.set()
 
     def _take(self, now_ms: int, now_s: float) -> tuple[list[Command], list[_Arrival]]:
         """Everything posted, in the order that makes most sense of it.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gateway.daemon.reading import SubmissionReader
     from gateway.daemon.routing import Routing
     from gateway.daemon.work import Work
-    from gateway.ledger.store import Store
     from gateway.policy.decide import Decision
     from gateway.settings import RouteSettings
     from gateway.smpp.text import Coding, EncodedText
@@ -37,13 +36,11 @@ class Planner:
         self,
         admission: Admission,
         reader: SubmissionReader,
-        store: Store,
         routing: Routing,
         operators: Mapping[str, Operator],
     ) -> None:
         self._admission = admission
         self._reader = reader
-        self._store = store
         self._routing = routing
         self._operators = operators
 
@@ -61,7 +58,7 @@ class Planner:
         state, due_ms = _state(decision, planned_ms, now_ms)
         known = None
         if candidate.ref is not None:
-            known = self._store.submission_by_ref(candidate.brand, candidate.ref)
+            known = self._admission.known(candidate.brand, candidate.ref)
         request = work.request
         coding = self._routing.coding(self._routing.operators(work))
         return {

@@ -6,23 +6,28 @@ list never holds up the writer; changes go through the pipeline and are answered
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
+from gateway.daemon.arguments import free_text
 from gateway.daemon.commands import RESOLUTIONS, Command
+from gateway.daemon.custody import ROLES as CUSTODY_ROLES
 from gateway.daemon.permissions import ROLES as PERMISSION_ROLES
+from gateway.daemon.proofs import SIGNED, UNSIGNED
 from gateway.daemon.roles import Role, require
 from gateway.errors import AcuseError, DataError, TryAgain, UsageError
+from gateway.ledger.proof import MAX_EXTRAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from gateway.daemon.admin import Connection
+    from gateway.daemon.anchoring import Anchoring
     from gateway.daemon.commands import Changes
+    from gateway.daemon.custody import Custody
     from gateway.daemon.permissions import Permissions
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.planning import Planner
@@ -35,8 +40,7 @@ T = TypeVar("T")
 
 _CHUNK = 100
 _WAIT_MOST_S = 86_400.0
-_WHY_MOST = 200
-_LONG_NUMBER = re.compile(r"(\d[ .-]?){7}")
+_WHY_HINT = "say how you know, such as 'operator ticket INC-7'"
 
 #: Every command of the socket, and the least role that may give it.
 ROLES = {
@@ -54,6 +58,8 @@ ROLES = {
     "bundle": Role.READ,
     "ledger.head": Role.READ,
     "ledger.checkpoint": Role.OPERATOR,
+    "ledger.rotate_key": Role.OPERATOR,
+    **CUSTODY_ROLES,
     **PERMISSION_ROLES,
     "consent.show": Role.READ,
     "consent.list": Role.READ,
@@ -93,18 +99,21 @@ class Questions:
     def __init__(
         self,
         pipeline: Pipeline,
+        anchoring: Anchoring,
         changes: Changes,
         permissions: Permissions,
         planner: Planner,
         records: Records,
         permits: PersonRecords,
         proofs: Proofs,
+        custody: Custody,
         state: DaemonState,
         read: Read,
         learn: Callable[[str], dict[str, Any]],
     ) -> None:
         self._learn_of = learn
         self._pipeline = pipeline
+        self._anchoring = anchoring
         self._changes = changes
         self._permissions = permissions
         self._planner = planner
@@ -121,6 +130,7 @@ class Questions:
         }
         self._shows = {"consent.show": permits.consent, "optout.show": permits.optout}
         self._proofs = proofs
+        self._custody = custody
         self._state = state
         self._read = read
 
@@ -160,13 +170,15 @@ class Questions:
             replace = partial(self._changes.replace, _id(args), args, connection.peer.name)
             self._pipeline.command(Command(replace, reply))
         elif name == "messages.resolve":
-            resolve = partial(
-                self._changes.resolve, _id(args), _said(args), _why(args), connection.peer.name
-            )
+            why, peer = free_text(args, "why", _WHY_HINT), connection.peer.name
+            resolve = partial(self._changes.resolve, _id(args), _said(args), why, peer)
             self._pipeline.command(Command(resolve, reply))
         elif name in PERMISSION_ROLES:
             change = partial(self._permissions.change, name, args, connection.peer.name)
             self._pipeline.command(Command(change, reply))
+        elif name in CUSTODY_ROLES:
+            keep = partial(self._custody.do, name, args, connection.peer.name)
+            nursery.start_soon(self._await, reply, keep)
         elif name == "status":
             nursery.start_soon(self._status, reply)
         elif name == "messages.show":
@@ -184,6 +196,8 @@ class Questions:
             nursery.start_soon(self._answer, reply, self._head)
         elif name == "ledger.checkpoint":
             nursery.start_soon(self._checkpoint, reply)
+        elif name == "ledger.rotate_key":
+            nursery.start_soon(self._rotate_key, reply, connection.peer.name)
         elif name == "operators.learn":
             nursery.start_soon(self._answer, reply, partial(self._learn, args))
         elif name == "bundle":
@@ -207,6 +221,16 @@ class Questions:
     ) -> None:
         try:
             reply(await self._read(question))
+        except AcuseError as error:
+            reply(error)
+
+    async def _await(
+        self,
+        reply: Callable[[dict[str, Any] | AcuseError], None],
+        change: Callable[[], Awaitable[dict[str, Any]]],
+    ) -> None:
+        try:
+            reply(await change())
         except AcuseError as error:
             reply(error)
 
@@ -269,18 +293,46 @@ class Questions:
         await self._signed()
         await self._answer(reply, self._proofs.checkpoint)
 
+    async def _rotate_key(
+        self, reply: Callable[[dict[str, Any] | AcuseError], None], by: str
+    ) -> None:
+        """Answer when the checkpoint that both keys signed is durable."""
+        begun = trio.Event()
+        answers: list[dict[str, Any] | AcuseError] = []
+
+        def told(outcome: dict[str, Any] | AcuseError) -> None:
+            answers.append(outcome)
+            begun.set()
+
+        rotation = self._changes.rotation
+        self._pipeline.command(Command(partial(rotation.begin, by), told))
+        await begun.wait()
+        keys = answers[0]
+        if isinstance(keys, AcuseError):
+            reply(keys)
+            return
+        await self._signed()
+        try:
+            signed = await self._read(self._proofs.checkpoint)
+            reply({**keys, **signed, "retired": rotation.finish()})
+        except AcuseError as error:
+            reply(error)
+
     async def _bundle(
         self, reply: Callable[[dict[str, Any] | AcuseError], None], args: Mapping[str, Any]
     ) -> None:
         try:
-            submission_id, redact = _id(args), _names(args.get("redact"))
-            exists = partial(self._records.receipt, submission_id)
-            await self._read(exists)
-            await self._signed()
+            submission_id = _id(args)
+            redact, since = frozenset(_texts(args, "redact")), _texts(args, "since")
+            standing = partial(self._proofs.standing, submission_id, since)
+            if await self._read(standing) == UNSIGNED:
+                await self._signed()
+            if await self._read(standing) == SIGNED:
+                await self._anchoring.settled()
         except AcuseError as error:
             reply(error)
             return
-        await self._answer(reply, partial(self._proofs.bundle, submission_id, redact))
+        await self._answer(reply, partial(self._proofs.bundle, submission_id, redact, since))
 
     async def _signed(self) -> None:
         """Wait until the log as it is now is signed."""
@@ -289,7 +341,7 @@ class Questions:
         await signed.wait()
 
     def _head(self) -> dict[str, Any]:
-        return {**self._records.head(), "vkey": self._proofs.vkey}
+        return {**self._records.head(), **self._proofs.keys()}
 
     def _learn(self, args: Mapping[str, Any]) -> dict[str, Any]:
         name = args.get("operator")
@@ -323,29 +375,19 @@ def _said(args: Mapping[str, Any]) -> str:
     return value
 
 
-def _why(args: Mapping[str, Any]) -> str:
-    value = args.get("why")
-    if not isinstance(value, str) or not value.strip() or len(value) > _WHY_MOST:
-        raise DataError(
-            "why is missing or longer than 200 characters",
-            hint="say how you know, such as 'operator ticket INC-7'",
-            field="why",
-        )
-    if _LONG_NUMBER.search(value):
-        raise DataError(
-            "why holds what looks like a phone number",
-            hint="it stands in the ledger for ever, in clear: leave numbers out",
-            field="why",
-        )
-    return value.strip()
-
-
-def _names(value: object) -> frozenset[str]:
+def _texts(args: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = args.get(name)
     if value is None:
-        return frozenset()
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return frozenset(value)
-    raise DataError("redact must be a list of names", hint='as ["text"]', field="redact")
+        return ()
+    if (
+        isinstance(value, list)
+        and len(value) <= MAX_EXTRAS
+        and all(isinstance(each, str) for each in value)
+    ):
+        return tuple(value)
+    raise DataError(
+        f"{name} must be a list of at most {MAX_EXTRAS} texts", hint='as ["text"]', field=name
+    )
 
 
 def _seconds(value: object) -> float:

@@ -72,7 +72,12 @@ class Responses:
         self, operator: Operator, answer: SubmitAnswered, now_ms: int, now_s: float
     ) -> None:
         """A `submit_sm_resp` (or `generic_nack`) came, in time or late."""
-        work, segment = self._concerned(answer)
+        concerned = self._concerned(answer)
+        if concerned is None:
+            # What it would be sealed under is destroyed, and a seal stands on what was known.
+            log.info("submit.answer_dropped", operator=operator.name, reason="content erased")
+            return
+        work, segment = concerned
         if not answer.late:
             operator.in_flight -= 1
         segment.command_status = answer.status
@@ -98,8 +103,8 @@ class Responses:
         if not answer.late:
             self._works.unpin(work)
 
-    def _concerned(self, answer: SubmitAnswered) -> tuple[Work, SegmentRow]:
-        """Whose answer it is.
+    def _concerned(self, answer: SubmitAnswered) -> tuple[Work, SegmentRow] | None:
+        """Whose answer it is; None: of one whose content was erased meanwhile.
 
         In time: still in memory, pinned. Late: it may have been forgotten and loaded again
         meanwhile, and only the object that everybody else uses may be changed.
@@ -107,8 +112,8 @@ class Responses:
         attempt = _attempt(answer.token)
         if not answer.late:
             return attempt.work, attempt.segment
-        work = self._works.get(attempt.work.row.id)
-        return work, work.segments[attempt.segment.number - 1]
+        work = self._works.get_or_none(attempt.work.row.id)
+        return None if work is None else (work, work.segments[attempt.segment.number - 1])
 
     def unknown(self, operator: Operator, token: object, now_ms: int) -> None:
         """No response in time, or the link was lost after the PDU left."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gateway.ledger.entry import commitments, time_text
+from gateway.ledger.entry import ERASED, commitments, time_text
 from gateway.ledger.rows import State
 from gateway.smpp.consts import status_name
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.daemon.guard import Step
     from gateway.daemon.work import Work
+    from gateway.ledger.rows import SubmissionRow
     from gateway.ledger.store import Store
 
 #: States that close a submission.
@@ -107,6 +108,18 @@ class Sealer:
         self._store.put(row)
         self.sealed += 1
         self.closed.append(row.submission_id)
+
+    def erased(self, row: SubmissionRow, basis: str, t_ms: int) -> int:
+        """An entry that says that the content of a submission is destroyed; returns its `seq`.
+
+        It needs no key, and commits to nothing.
+        """
+        body: dict[str, Any] = {
+            "mid": row.submission_id,
+            "mprev": row.last_seq,
+            "basis": basis,
+        }
+        return self._store.append(ERASED, t_ms, body).seq
 
     def clock_step(self, t_ms: int, step: Step) -> None:
         """The wall clock was corrected by a second or more."""

@@ -295,7 +295,8 @@ class Signups:
         return next((row for row in rows if row.request == request.id), None)
 
     def _is_lost(self, made: ServiceRow) -> bool:
-        return self._works.get(made.submission).row.state in _LOST
+        work = self._works.get_or_none(made.submission)
+        return work is None or work.row.state in _LOST  # erased: nothing is known of it any more
 
     def _has_code(self, person: bytes, now_ms: int, request: ConsentRequestRow) -> bool:
         made = self._made(person, now_ms, request)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.daemon.admission import Admission
+    from gateway.daemon.anchoring import Anchoring
     from gateway.daemon.operator import Operator, OperatorLink
     from gateway.daemon.pipeline import Pipeline
     from gateway.daemon.receipts import Receipts
@@ -39,6 +40,7 @@ class DaemonState:
         receipts: Receipts,
         sealer: Sealer,
         pipeline: Pipeline,
+        anchoring: Anchoring,
     ) -> None:
         self._name = name
         self._store = store
@@ -49,6 +51,7 @@ class DaemonState:
         self._receipts = receipts
         self._sealer = sealer
         self._pipeline = pipeline
+        self._anchoring = anchoring
         self._started_ms = pipeline.clock.now_ms()
         self.ready = False
         self.draining = False
@@ -114,6 +117,7 @@ class DaemonState:
                 "checkpoint_size": store.checkpoint_size,
                 "checkpoint_at": optional_text(store.checkpoint_ms),
             },
+            "anchors": self._anchoring.status(),
             "writer": {
                 "commits": store.commits,
                 "last_commit_ms": round(self._pipeline.commit_s * 1000, 3),

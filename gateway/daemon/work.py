@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.evidence.vault import Vault
-    from gateway.ledger.rows import ReceiptRow, SegmentRow, SubmissionRow
+    from gateway.ledger.rows import SegmentRow, SubmissionRow
     from gateway.ledger.sent import Place
     from gateway.ledger.store import Store
     from gateway.policy.caps import CapCount
@@ -253,9 +253,13 @@ class WorkSet:
         return work
 
     def by_submission_id(self, submission_id: str) -> Work | None:
-        """The submission with that public id."""
+        """The submission with that public id; None also where its content was erased."""
         row = self._store.submission_by_id(submission_id)
-        return None if row is None else self.get(row.id)
+        return None if row is None else self.get_or_none(row.id)
+
+    def exists(self, submission_id: str) -> bool:
+        """Whether there is, or was, such a submission."""
+        return self._store.submission_by_id(submission_id) is not None
 
     def pin(self, work: Work) -> None:
         """Keep *work* in memory until as many `unpin`s."""
@@ -270,6 +274,17 @@ class WorkSet:
         if work.pinned == 0:
             del self._pinned[work.row.id]
             self._idle[work.row.id] = work
+
+    def peek(self, row_id: int) -> Work | None:
+        """The submission with that row id, if it is in memory."""
+        return self._pinned.get(row_id) or self._idle.get(row_id)
+
+    def drop(self, work: Work) -> None:
+        """Forget *work*, which nothing is under way for, with its key and its content."""
+        assert work.pinned == 0
+        for segment in work.segments:
+            self.forget_key(segment)
+        self._idle.pop(work.row.id, None)
 
     def remember_key(self, work: Work, segment: SegmentRow) -> None:
         """Know *segment* by the message id the operator gave it."""
@@ -380,14 +395,3 @@ class WorkSet:
             events.append((seq, merkle.leaf_hash(entry).hex()))
             seq = canonical.decode(entry).get("mprev")
         return events[::-1]
-
-
-def orphan_key(vault: Vault, receipt: ReceiptRow) -> bytes:
-    """The opened key of a receipt that has one of its own."""
-    if receipt.key is None:
-        raise StorageError(
-            f"receipt {receipt.id} has no key",
-            hint="stop the daemon and run `acuse ledger verify`",
-            receipt=receipt.id,
-        )
-    return vault.unwrap(receipt.key, f"receipt:{receipt.id}", receipt.month)

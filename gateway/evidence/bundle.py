@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import DataError
 from gateway.ledger.entry import TEXT_FIELDS, salt
-from gateway.ledger.merkle import consistency_proof, inclusion_proof
+from gateway.ledger.merkle import Tiles, consistency_proof, inclusion_proof
 from gateway.ledger.note import Checkpoint, open_note
 from gateway.ledger.proof import (
     BUNDLE_FORMAT,
@@ -37,11 +37,15 @@ _PDUS_WITH_CONTENT = frozenset({"submit", "receipt", "deliver"})
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An RFC 3161 token (DER) by *tsa* over the text of the log's checkpoint note *over*."""
+    """An RFC 3161 token (DER) by *tsa* over the text of the log's checkpoint note *over*.
+
+    *qualified*: the issuer's configuration says so of the authority.
+    """
 
     tsa: str
     over: str
     der: bytes
+    qualified: bool = False
 
 
 def assemble(
@@ -88,7 +92,7 @@ def assemble(
             note is not an earlier one of this log, or a tile is too short.
     """
     _check_redact(redact)
-    log = _Log(Checkpoint.parse(open_note(note)[0]).origin, size, note, read_tile)
+    log = _Log(Checkpoint.parse(open_note(note)[0]).origin, size, note, Tiles(read_tile))
     bundle: dict[str, Any] = {
         "format": BUNDLE_FORMAT,
         "submission_id": submission_id,
@@ -133,7 +137,7 @@ class _Log:
     origin: str
     size: int
     note: str
-    read: TileRead
+    read: Tiles
 
     def under(self, size: int, note: str) -> _Log:
         return _Log(self.origin, size, note, self.read)
@@ -169,6 +173,7 @@ class _Log:
             "over": token.over,
             "token": base64.b64encode(token.der).decode(),
             "consistency": self.consistency(token.over),
+            **({"qualified": True} if token.qualified else {}),
         }
 
 

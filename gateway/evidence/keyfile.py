@@ -54,7 +54,7 @@ def write_draft(path: Path, data: bytes, mode: int) -> Path:
     Raises:
         OSError: what the system says.
     """
-    draft = path.with_name(f".{path.name}.new")
+    draft = _draft_of(path)
     draft.unlink(missing_ok=True)  # of a start that was cut off; nothing ever reads a draft
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, mode)
     with open(descriptor, "wb") as file:
@@ -62,6 +62,10 @@ def write_draft(path: Path, data: bytes, mode: int) -> Path:
         file.flush()
         os.fsync(descriptor)
     return draft
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def make_directory(directory: Path) -> None:
@@ -116,14 +120,11 @@ def write_key(path: Path, name: str, key: bytes) -> None:
         sync_directory(path.parent)
 
 
-def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
-    """The 32 bytes of the key file *path*, which must say that it is the key *name*.
-
-    *credential* is for a file systemd put into `$CREDENTIALS_DIRECTORY`: the access list it
-    sets for the service's user shows as a group permission of a file that belongs to root.
+def read_private(path: Path, most_bytes: int, *, credential: bool = False) -> bytes:
+    """The first *most_bytes* of a file only its owner can read; *credential* as for `read_key`.
 
     Raises:
-        StorageError: missing, a link, readable by others, of another name, or damaged.
+        StorageError: missing, a link, no regular file, or readable by others.
     """
     with storage_errors(path, "read the key file"):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -134,7 +135,19 @@ def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
             root_only = status.st_uid == 0 and status.st_gid == 0
             if not (credential and root_only and not status.st_mode & stat.S_IRWXO):
                 _check_private(path, status, hint=f"chmod 600 {path}")
-            data = file.read(_MAX_FILE_BYTES + 1)
+            return file.read(most_bytes)
+
+
+def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
+    """The 32 bytes of the key file *path*, which must say that it is the key *name*.
+
+    *credential* is for a file systemd put into `$CREDENTIALS_DIRECTORY`: the access list it
+    sets for the service's user shows as a group permission of a file that belongs to root.
+
+    Raises:
+        StorageError: missing, a link, readable by others, of another name, or damaged.
+    """
+    data = read_private(path, _MAX_FILE_BYTES + 1, credential=credential)
     lines = data.decode("ascii", "replace").split("\n")
     try:
         key = base64.b64decode(lines[1], validate=True) if len(lines) == 3 else b""
@@ -148,3 +161,32 @@ def read_key(path: Path, name: str, *, credential: bool = False) -> bytes:
             path=str(path),
         )
     return key
+
+
+def destroy_key(path: Path) -> None:
+    """Overwrite and remove a key file, durably; it may be gone already, or half gone.
+
+    So is a draft of it that a crash left behind. What the file system keeps of overwritten blocks
+    (snapshots, journals of data, a worn flash cell) is out of reach from here.
+
+    Raises:
+        StorageError: it is a link or no file, or it cannot be written or removed.
+    """
+    with storage_errors(path, "destroy the key file"):
+        _shred(_draft_of(path))
+        _shred(path)
+        sync_directory(path.parent)
+
+
+def _shred(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with open(descriptor, "wb", buffering=0) as file:
+        size = os.fstat(descriptor).st_size
+        for junk in (os.urandom(size), bytes(size)):
+            file.seek(0)
+            file.write(junk)
+            os.fsync(descriptor)
+    os.unlink(path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.evidence.vault import Vault
 
 _MARK_BYTES: Final = 4
+_REF_BYTES: Final = 16
 _FORM: Final = re.compile(r"person:([0-9a-f]{8}):([0-9a-f]{32})")
 _PREFIX: Final = "person:"
 
@@ -40,6 +41,13 @@ def person_from(text: str, vault: Vault) -> bytes | None:
             field="to",
         )
     return bytes.fromhex(match[2])
+
+
+def erased_ref(brand: str, ref: str, vault: Vault) -> str:
+    """What stands for the reference of a submission whose content was erased: nobody can read it,
+    and it is known again.
+    """
+    return f"erased:{vault.code(f'ref {brand}', ref)[:_REF_BYTES].hex()}"
 
 
 def who_of(person: bytes, number: str | None) -> dict[str, str]:

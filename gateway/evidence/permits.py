@@ -53,6 +53,10 @@ class PersonRecords:
         self._proofs = PersonProofs(reader)
         self._chunk = lru_cache(_CHUNKS_OPEN)(self._read_chunk)
 
+    def forget(self) -> None:
+        """Keep no key open: some of them are destroyed."""
+        self._chunk.cache_clear()
+
     # -- one person ----------------------------------------------------------------------------
 
     def optout(self, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,12 +231,14 @@ class PersonRecords:
         chunk = self._chunk(row["chunk"])
         if chunk is None:
             return self._proofs.of_list(row["chunk"], row["place"], None, b"")
+        number = self._number(row, chunk)
         value = row_value(
-            who_of(row["person"], self._number(row, chunk)),
+            who_of(row["person"], number),
             row["added_ms"],
             source=chunk.sources[row["source"]],
         )
-        return self._proofs.of_list(row["chunk"], row["place"], chunk.key, value)
+        partial = number is None
+        return self._proofs.of_list(row["chunk"], row["place"], chunk.key, value, partial=partial)
 
     def _consent_proofs(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         key, number, details, withdrawal = self._open_consent(row)
@@ -248,7 +254,8 @@ class PersonRecords:
                 withdrawn_ms=imported,
                 evidence=evidence,
             )
-            proofs.append(self._proofs.of_list(row["chunk"], row["place"], key, value))
+            partial, place = number is None, row["place"]
+            proofs.append(self._proofs.of_list(row["chunk"], place, key, value, partial=partial))
         else:
             proofs.append(self._proofs.single(row["seq"], key, _content(number, details)))
         if row["withdrawn_seq"] is not None:

@@ -35,6 +35,8 @@ class PersonProofs:
 
         What no longer fits its commitment is left out: it was written under another key.
         """
+        if seq < 0:
+            return _of_a_log_before(seq)
         entry = self._reader.entry(seq)
         commits = canonical.decode(entry).get("commit", {})
         disclose = {}
@@ -44,19 +46,25 @@ class PersonProofs:
                 disclose[name] = {"salt": salt(key, name, seq).hex(), "value": value.decode()}
         return {**self._entry(seq, entry), "disclose": disclose}
 
-    def of_list(self, chunk: int, place: int, key: bytes | None, value: bytes) -> dict[str, Any]:
-        """The proof of one row of an imported list.
+    def of_list(
+        self, chunk: int, place: int, key: bytes | None, value: bytes, *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The proof of one row of an imported list; *partial*: some of it may have been erased,
+        and what no longer fits is not disclosed.
 
         Raises:
             StorageError: the row is not what was committed to.
         """
         seq, leaves = self._people.leaves(chunk)
+        if seq < 0:
+            return _of_a_log_before(seq)
         name = row_field(place)
         ours = leaves[place * HASH_BYTES : (place + 1) * HASH_BYTES]
         entry = self._reader.entry(seq)
         disclose = {}
-        if key is not None:
-            if commitment(key, name, seq, value) != ours:
+        fits = key is not None and commitment(key, name, seq, value) == ours
+        if key is not None and (fits or not partial):
+            if not fits:
                 raise StorageError(
                     f"row {place} of the list in entry {seq} is not what was committed to",
                     hint="the ledger file was changed there: run `acuse ledger verify`",
@@ -82,3 +90,8 @@ class PersonProofs:
             hashes = inclusion_proof(seq, size, lambda level, i: self._reader.tile(level, i, size))
             proof = format_proof(LogProof(seq, tuple(hashes), last["note"]))
         return {"seq": seq, "entry": entry.decode(), "proof": proof}
+
+
+def _of_a_log_before(seq: int) -> dict[str, Any]:
+    """What came along into a new epoch: its entry and its proof are in the ledger before."""
+    return {"seq": seq, "entry": None, "proof": None, "disclose": {}}

@@ -13,6 +13,8 @@ from gateway.errors import AnswerIsNo, DataError
 from gateway.evidence.arrivals import shown_orphan, shown_replies
 from gateway.evidence.vault import ContentCipher, Vault
 from gateway.ledger import canonical, merkle
+from gateway.ledger.entry import ERASED
+from gateway.ledger.outside import OutsideReader
 from gateway.ledger.reader import Reader
 from gateway.ledger.rows import State
 
@@ -39,6 +41,7 @@ class Records:
 
     def __init__(self, reader: Reader, vault: Vault) -> None:
         self._reader = reader
+        self._outside = OutsideReader(reader)
         self._vault = vault
 
     def messages(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -176,7 +179,7 @@ class Records:
         held = row["state"] == State.HELD
         return {
             "submission_id": row["submission_id"],
-            "ref": row["ref"],
+            "ref": _ref(row),
             "state": row["state"],
             "category": row["category"],
             "brand": row["brand"],
@@ -199,7 +202,7 @@ class Records:
         ]
         shown: dict[str, Any] = {
             "submission_id": row["submission_id"],
-            "ref": row["ref"],
+            "ref": _ref(row),
             "state": row["state"],
             "category": row["category"],
             "brand": row["brand"],
@@ -241,6 +244,9 @@ class Records:
             shown["replaced_by"] = request["replaced_by"]
         if row["contradicted"]:
             shown["contradicted"] = True
+        for seq, entry, _ in entries:
+            if entry["ev"] == ERASED:
+                shown["erased"] = {"seq": seq, "at": entry["t"], "basis": entry["basis"]}
         return shown
 
     @staticmethod
@@ -293,8 +299,13 @@ class Records:
             "seq": row["seal_seq"],
             "leaf": leaf.hex(),
             "checkpoint_size": size if covered else None,
-            "anchored": False,
+            "anchored": self._outside.stamped_size() > row["seal_seq"],
         }
+
+
+def _ref(row: Mapping[str, Any]) -> str | None:
+    """The submitter's reference; of what was erased only a hash is left, by which it is known."""
+    return None if row["state"] == State.ERASED else row["ref"]
 
 
 def _rules(row: Mapping[str, Any]) -> list[str]:

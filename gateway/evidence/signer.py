@@ -20,7 +20,6 @@ from gateway.ledger.merkle import EMPTY_ROOT, verify_consistency
 from gateway.ledger.note import (
     MAX_NOTE_BYTES,
     Checkpoint,
-    Signer,
     Verifier,
     open_note,
     sign_note,
@@ -29,10 +28,26 @@ from gateway.ledger.note import (
 from gateway.ledger.proof import complete_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from gateway.ledger.note import NoteSigner
+
 _STATE_MODE = 0o640
+
+
+def read_state(path: Path) -> str | None:
+    """What a signer remembers, not checked; None: nothing.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with storage_errors(path, "read the signer's state"):
+        try:
+            with open(path, "rb") as file:
+                return file.read(MAX_NOTE_BYTES + 1).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
 
 
 class LogSigner:
@@ -44,14 +59,15 @@ class LogSigner:
 
     def __init__(
         self,
-        seed: bytes,
-        origin: str,
+        key: NoteSigner,
         state_path: Path,
         *,
         ledger_size: int,
         adopt: bool = False,
+        incoming: NoteSigner | None = None,
     ) -> None:
-        """*ledger_size* is how many entries the ledger holds now.
+        """*ledger_size* is how many entries the ledger holds now; *incoming* is the key that
+        follows *key*, if the ledger says so already and no checkpoint both signed is stored.
 
         *adopt* lets a signer without memory sign for a ledger that is not empty. It is a decision
         of a person, who has compared the ledger with a checkpoint kept elsewhere (a bundle, a
@@ -62,8 +78,11 @@ class LogSigner:
             StorageError: the state is missing beside a ledger that is not empty, unreadable,
                 damaged, of another log, or ahead of the ledger.
         """
-        self._signer = Signer.from_seed(origin, seed)
+        self._signer = key
+        self._incoming = incoming
         self._path = state_path
+        self._fork = state_path.with_name(f"{state_path.name}.fork")
+        self._frozen: StorageError | None = None
         self.last: Checkpoint | None = self._load()
         if self.last is None:
             self._begin(ledger_size, adopt=adopt)
@@ -90,6 +109,20 @@ class LogSigner:
         """The log's origin, which is also the name of its key."""
         return self._signer.name
 
+    @property
+    def incoming(self) -> NoteSigner | None:
+        """The key that signs along until `succeed`."""
+        return self._incoming
+
+    def announce(self, incoming: NoteSigner) -> None:
+        """*incoming* follows: from here on both keys sign, until `succeed`."""
+        self._incoming = incoming
+
+    def succeed(self) -> None:
+        """A checkpoint that both keys signed is on its way: the new key signs alone."""
+        if self._incoming is not None:
+            self._signer, self._incoming = self._incoming, None
+
     def sign(self, size: int, root: bytes, proof: Sequence[bytes]) -> str:
         """The signed checkpoint of (size, root); *proof* leads there from `last` (RFC 6962
         section 2.1.2; empty when the size is the same or `last` is the empty log).
@@ -100,11 +133,13 @@ class LogSigner:
             StorageError: smaller than the last one, not consistent with it, or the state cannot
                 be written.
         """
+        if self._frozen is not None:
+            raise self._frozen
         checkpoint = Checkpoint(self.origin, size, root)
         if self.last is not None:
             self._check(self.last, checkpoint, proof)
-        note = sign_note(checkpoint.text(), self._signer)
-        if checkpoint != self.last:
+        note = sign_note(checkpoint.text(), *self._signers())
+        if checkpoint != self.last or self._incoming is not None:
             self._save(note)
             self.last = checkpoint
         return note
@@ -124,6 +159,9 @@ class LogSigner:
             )
         return sign_note(complete_text(self.origin, submission_id, size, leaves), self._signer)
 
+    def _signers(self) -> list[NoteSigner]:
+        return [self._signer, *([self._incoming] if self._incoming else [])]
+
     def _check(self, last: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:
         if not last.size:
             return  # every log extends the empty one
@@ -139,6 +177,62 @@ class LogSigner:
                 size=new.size,
                 root=new.root.hex(),
             ) from None
+
+    # -- another history -----------------------------------------------------------------------
+
+    def contradicted_by(self, note: str, root_at: Callable[[int], bytes]) -> bool:
+        """Whether *note* is a checkpoint that this log's key signed and this ledger, whose root at
+        a size *root_at* tells, does not bear out: it was rolled back, or there are two of it.
+        """
+        try:
+            text, lines = open_note(note)
+            keys = [Verifier.from_vkey(each.vkey) for each in self._signers()]
+            if not verified_by(text, lines, keys):
+                return False
+            other = Checkpoint.parse(text)
+        except DataError:
+            return False
+        if other.origin != self.origin:
+            return False
+        known_size = 0 if self.last is None else self.last.size
+        return other.size > known_size or root_at(other.size) != other.root
+
+    def freeze(self, note: str) -> None:
+        """Sign nothing any more: *note* is of another history of this log, and is kept beside the
+        state, which is ours.
+
+        Raises:
+            StorageError: it cannot be kept.
+        """
+        with storage_errors(self._fork, "keep the proof of another history in"):
+            os.replace(write_draft(self._fork, note.encode(), _STATE_MODE), self._fork)
+            sync_directory(self._fork.parent)
+        self._frozen = self._split(note)
+
+    def require_one_history(self, root_at: Callable[[int], bytes]) -> None:
+        """Look again at what `freeze` kept: when the newer ledger is back, it is forgotten.
+
+        Raises:
+            StorageError: the ledger still does not bear it out.
+        """
+        note = read_state(self._fork)
+        if note is None:
+            return
+        if self.contradicted_by(note, root_at):
+            raise self._split(note)
+        with storage_errors(self._fork, "remove"):
+            self._fork.unlink()
+            sync_directory(self._fork.parent)
+
+    def _split(self, note: str) -> StorageError:
+        return StorageError(
+            "another history of this log has been signed by its key: nothing more is signed",
+            hint=f"the two notes are in {self._path} and {self._fork}: keep both; if the ledger was"
+            " restored from a backup, bring back the newer one with its signer state, else begin"
+            " a new epoch (docs/witnesses.md)",
+            ours=read_state(self._path) or "",
+            theirs=note,
+        )
 
     # -- the state -----------------------------------------------------------------------------
 
@@ -156,15 +250,13 @@ class LogSigner:
             )
 
     def _load(self) -> Checkpoint | None:
-        with storage_errors(self._path, "read the signer's state"):
-            try:
-                with open(self._path, "rb") as file:
-                    data = file.read(MAX_NOTE_BYTES + 1)
-            except FileNotFoundError:
-                return None
+        state = read_state(self._path)
+        if state is None:
+            return None
         try:
-            text, lines = open_note(data.decode("utf-8", "replace"))
-            ours = verified_by(text, lines, [Verifier.from_vkey(self.vkey)])
+            text, lines = open_note(state)
+            keys = [Verifier.from_vkey(each.vkey) for each in self._signers()]
+            ours = verified_by(text, lines, keys)
             checkpoint = Checkpoint.parse(text)
         except DataError as error:
             raise self._unusable(error.message) from None

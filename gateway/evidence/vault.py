@@ -27,7 +27,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.errors import StorageError
-from gateway.evidence.keyfile import KEY_BYTES, make_directory, read_key, write_key
+from gateway.evidence.keyfile import (
+    KEY_BYTES,
+    destroy_key,
+    make_directory,
+    read_key,
+    storage_errors,
+    write_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +45,23 @@ PERSON_KEY = "person-key"
 NONCE_BYTES = 12
 TAG_BYTES = 16
 
+_KEK = "kek-"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _CONTENT_INFO = b"acuse/content/v1"
 _WRAP_LABEL = "acuse/wrap/v1"
 _PERSON_LABEL = b"acuse/person/v1\x00"
+
+
+def months_in(directory: Path) -> list[str]:
+    """The months whose KEK is in a key directory, oldest first; no key is read.
+
+    Raises:
+        StorageError: the directory cannot be read.
+    """
+    with storage_errors(directory, "list the key directory"):
+        names = sorted(os.listdir(directory))
+    months = (name.removeprefix(_KEK) for name in names if name.startswith(_KEK))
+    return [month for month in months if _MONTH.fullmatch(month)]
 
 
 def load_seed(path: Path, *, credential: bool = False) -> bytes:
@@ -157,6 +177,25 @@ class Vault:
         """
         self._load_kek(month, create=False)
 
+    def months(self) -> list[str]:
+        """The months whose KEK is here, oldest first; one half destroyed included.
+
+        Raises:
+            StorageError: the directory cannot be read.
+        """
+        return months_in(self.directory)
+
+    def destroy(self, month: str) -> None:
+        """Make sure that nobody ever has the KEK of *month* again; done twice, it is no error.
+
+        Whatever is wrapped with it is lost, in every copy of the database too.
+
+        Raises:
+            StorageError: the file cannot be overwritten or removed.
+        """
+        self._keks.pop(month, None)
+        destroy_key(self.directory / f"{_KEK}{month}")
+
     def _load_kek(self, month: str, *, create: bool) -> AESGCM:
         if not _MONTH.fullmatch(month):
             raise StorageError(
@@ -164,7 +203,7 @@ class Vault:
                 hint="the ledger file is damaged there: run `acuse ledger verify`",
                 month=month,
             )
-        name = f"kek-{month}"
+        name = f"{_KEK}{month}"
         if not self.has(name):
             if not create:
                 raise StorageError(
@@ -183,8 +222,9 @@ class Vault:
         """Whether the key file *name* (LOG_KEY, PERSON_KEY, `kek-YYYY-MM`) exists."""
         return os.path.lexists(self.directory / name)
 
-    def make(self, name: str) -> None:
-        """Make LOG_KEY or PERSON_KEY (or a month's KEK), for a ledger that has none yet.
+    def make(self, name: str, kind: str = "") -> None:
+        """Make LOG_KEY or PERSON_KEY (or a month's KEK), for a ledger that has none yet; *kind*:
+        what the file says it is, where that is not its name.
 
         Never done in passing: a new person key would match no opt-out recorded before, a new log
         key would be another log.
@@ -192,7 +232,7 @@ class Vault:
         Raises:
             StorageError: there is one already, or it cannot be written.
         """
-        write_key(self.directory / name, name, self._random(KEY_BYTES))
+        write_key(self.directory / name, kind or name, self._random(KEY_BYTES))
 
     def log_seed(self) -> bytes:
         """The 32-byte Ed25519 seed of the log key kept here.

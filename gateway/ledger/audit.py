@@ -1,4 +1,9 @@
-"""Verification of a whole ledger: every entry streamed once, memory independent of its length."""
+"""Verification of a whole ledger: every entry streamed once, memory independent of its length.
+
+Others may have examined the ledger stretch by stretch (`stretch.examine`): where they found nothing
+wrong, what they return is joined, and the verdict is the same. Where they did, the ledger is read
+again from its first entry, one by one, because only that says what came first.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gateway.errors import DataError, StorageError
 from gateway.ledger import entry as event
 from gateway.ledger import trust
+from gateway.ledger.anchored import Anchors
 from gateway.ledger.canonical import decode
-from gateway.ledger.checks import OpenNote, open_checkpoint, place_faults
-from gateway.ledger.links import Links
-from gateway.ledger.merkle import Frontier, leaf_hash
+from gateway.ledger.checks import OpenNote, open_checkpoint
+from gateway.ledger.facts import LEDGER, facts_of_log
+from gateway.ledger.merkle import HASH_BYTES, TILE_BYTES, TILE_WIDTH, Frontier
 from gateway.ledger.report import Findings, Report
 from gateway.ledger.stamps import check_age
+from gateway.ledger.stretch import Part, Stretch
 from gateway.ledger.verify import open_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gateway.ledger.policyfile import Policy
+    from gateway.ledger.stamps import StampCheck
+
+#: Entries between two words of progress.
+_TOLD_EVERY = 1 << 12
 
 
 class LedgerSource(Protocol):
@@ -60,8 +71,24 @@ class LedgerSource(Protocol):
         """The stored hashes of a tile; None where this source keeps none."""
         ...
 
+    def rotations(self) -> Iterable[bytes]:
+        """The exact bytes of every `x.KeyRotate` entry, in order."""
+        ...
+
     def has_key(self, submission_id: str) -> bool | None:
         """Whether the submission's key K is still there; None: not known here."""
+        ...
+
+    def last_seq(self, submission_id: str) -> int | None:
+        """Where the submission's latest entry is said to stand; None: not known here."""
+        ...
+
+    def tokens(self, size: int) -> list[bytes]:
+        """The stored time stamp tokens (DER) over the checkpoint of that size."""
+        ...
+
+    def cosignatures(self, size: int) -> list[str]:
+        """The stored cosignature lines of the checkpoint of that size."""
         ...
 
 
@@ -72,16 +99,24 @@ def verify_ledger(
     policy: Policy | None = None,
     since: str | None = None,
     max_age_s: int | None = None,
+    stamp_check: StampCheck | None = None,
+    parts: Iterable[Part | None] = (),
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Report:
     """Check a whole ledger; the arguments are those of `verify_bundle`.
+
+    *parts* are what `stretch.examine` made of its stretches, in order; they may be of its beginning
+    only. *progress* is told now and then how many entries are done; it may begin again.
 
     Raises:
         DataError: *since* is no signed checkpoint.
         StorageError: the source cannot be read at all.
     """
     known = open_known(since) if since is not None else None
-    audit = _Audit(source, policy, known)
-    audit.read()
+    audit = _Audit(source, policy, known, stamp_check)
+    if not audit.join(parts, progress):
+        audit = _Audit(source, policy, known, stamp_check)
+    audit.read(progress)
     audit.finish(now_ms, max_age_s)
     verdict, reason, seq = audit.found.verdict()
     return Report(
@@ -91,29 +126,33 @@ def verify_ledger(
         audit.found.checks(),
         size=audit.tree.size,
         notes=audit.found.notes,
-        tail=audit.tail(),
+        tail=audit.anchors.tail(audit.tree.size),
+        facts=facts_of_log(LEDGER, source.origin, audit.found),
     )
 
 
 class _Audit:
     """One pass over a ledger."""
 
-    def __init__(self, source: LedgerSource, policy: Policy | None, known: OpenNote | None) -> None:
+    def __init__(
+        self,
+        source: LedgerSource,
+        policy: Policy | None,
+        known: OpenNote | None,
+        check: StampCheck | None,
+    ) -> None:
         self.source = source
         self.found = Findings()
+        self.found.took("canonical", "inclusion", "place", "chain", "links", "complete", "time")
+        self.found.took("checkpoint")
         self.tree = Frontier()
-        #: The lowest entry whose leaf its successor's `prev` contradicts.
-        self.broken: int | None = None
         self._policy = policy
         self._known = known
         self._keys = trust.Keys.of(policy, source.vkey, source.origin, self.found)
+        self._keys.look_back(self._rotations())
         self._signer = self._open_signer()
-        self._previous = event.NO_PREVIOUS
-        self._last_t = ""
-        #: `size` of the last anchored checkpoint, and the `x.Anchor` entries at or after it.
-        self._anchored = 0
-        self._anchors: list[int] = []
-        self._links = Links(source, self.found)
+        self.anchors = Anchors(source, self.found, check)
+        self._stretch = Stretch(source, self.found, self._event)
         self._tile_fault = ""
         #: Roots at the sizes of the notes known from elsewhere.
         self._roots: dict[int, bytes | None] = {
@@ -121,69 +160,90 @@ class _Audit:
         }
         self._checkpoints = source.checkpoints()
         self._next: OpenNote | None = None
+        self._advance()
         #: The largest signed checkpoint that this tree bears out, and a signed one it does not.
         self._borne_out: OpenNote | None = None
         self._contradicted: OpenNote | None = None
 
     # -- the pass ------------------------------------------------------------------------------
 
-    def read(self) -> None:
-        """Stream the entries."""
-        self.found.took("canonical", "inclusion", "place", "chain", "links", "complete", "time")
-        self.found.took("checkpoint")
-        self._advance()
-        for raw in self.source.entries(0, self.source.size):
+    @property
+    def broken(self) -> int | None:
+        """The lowest entry whose leaf its successor's `prev` contradicts."""
+        return self._stretch.broken
+
+    def join(
+        self, parts: Iterable[Part | None], progress: Callable[[int], object] = lambda _: None
+    ) -> bool:
+        """Take what was examined elsewhere; False where something is not as it must be."""
+        for part in parts:
+            if part is None or not self._fits(part):
+                return False
+            self._adopt(part)
+            progress(self.tree.size)
+        return True
+
+    def read(self, progress: Callable[[int], object] = lambda _: None) -> None:
+        """Stream the entries that are not known yet."""
+        take, append = self._stretch.take, self.tree.append
+        for raw in self.source.entries(self.tree.size, self.source.size):
             self._at_size()
-            self._take(raw)
+            for level, index, hashes in append(take(raw)):
+                self._compare(level, index, hashes)
+            if not self.tree.size % _TOLD_EVERY:
+                progress(self.tree.size)
         self._at_size()
         size = self.tree.size
+        progress(size)
         while self._next is not None:
             covered = self._next.checkpoint.size
             self.found.fault("checkpoint", f"one covers {covered} entries, there are {size}")
             self._advance()
 
-    def _take(self, raw: bytes) -> None:
-        seq, leaf = self.tree.size, leaf_hash(raw)
-        for level, index, hashes in self.tree.append(leaf):
-            self._compare(level, index, hashes)
-        previous, self._previous = self._previous, leaf.hex()
-        try:
-            body = decode(raw)
-        except DataError as error:
-            self.found.fault("canonical", f"entry {seq}: {error.message}")
-            return
-        if body.get("prev") != previous:
-            self.found.fault("chain", f"entry {seq} does not follow entry {seq - 1}")
-            if self.broken is None and seq:
-                self.broken = seq - 1
-        faults = list(place_faults(body, seq, self.source.origin))
-        for step, message in faults:
-            self.found.fault(step, message)
-        if faults:
-            return
-        if (body["ev"] == event.GENESIS) != (seq == 0):
-            self.found.fault("place", f"entry {seq} is {body['ev']}; x.Genesis is the first only")
-        if body["t"] < self._last_t:
-            self.found.fault("time", f"entry {seq} is earlier than the one before it")
-        self._last_t = body["t"]
-        if "mid" in body:
-            self._links.take(seq, self._previous, body)
-        elif body["ev"] == event.ANCHOR:
-            self._anchor(seq, body)
-        elif body["ev"] == event.KEY_ROTATE:
-            self._keys.rotate(body)
+    def _fits(self, part: Part) -> bool:
+        """Whether the part goes on where this audit stands."""
+        mine = self._stretch
+        return (
+            part.start == self.tree.size == mine.seq
+            and part.previous == mine.previous
+            and part.first_t >= mine.last_t
+            and mine.links.join(part.start, part.followed, part.follows, part.origins)
+        )
 
-    def _anchor(self, seq: int, body: dict[str, Any]) -> None:
-        size = body.get("size")
-        if type(size) is not int or not self._anchored <= size <= seq:
-            self.found.fault("place", f"the anchor {seq} covers no checkpoint before it")
-            return
-        self._anchored = size
-        self._anchors = [other for other in self._anchors if other >= size] + [seq]
+    def _adopt(self, part: Part) -> None:
+        """Go on to the end of the part: the tree, and what was said and signed on the way."""
+        tree, leaves = self.tree, part.leaves
+        events = list(part.events[::-1])
+        while tree.size < part.stop:
+            self._at_size()
+            seq, at = tree.size, (tree.size - part.start) * HASH_BYTES
+            if events and events[-1][0] == seq:
+                self._event(*events.pop())
+            whole = seq + TILE_WIDTH
+            if seq % TILE_WIDTH or min(part.stop, self._next_size(events)) < whole:
+                full = tree.append(leaves[at : at + HASH_BYTES])
+            else:
+                full = tree.append_tile(leaves[at : at + TILE_BYTES])
+            for level, index, hashes in full:
+                self._compare(level, index, hashes)
+        self._stretch.seq, self._stretch.last_t = part.stop, part.last_t
+        self._stretch.previous = leaves[-HASH_BYTES:].hex()
 
-    def tail(self) -> int:
-        """Entries that the last anchor does not cover, anchors themselves not counted."""
-        return self.tree.size - self._anchored - len(self._anchors)
+    def _next_size(self, events: list[tuple[int, dict[str, Any]]]) -> int:
+        """The next size of the tree, or beyond it, at which there is something to look at."""
+        sizes = [size for size in self._roots if size > self.tree.size]
+        if self._next is not None:
+            sizes.append(self._next.checkpoint.size)
+        if events:
+            sizes.append(events[-1][0])
+        return min(sizes, default=self.source.size)
+
+    def _event(self, seq: int, body: dict[str, Any]) -> None:
+        """An entry that says something of the log itself."""
+        if body["ev"] == event.ANCHOR:
+            self.anchors.entry(seq, body)
+        else:
+            self._keys.announce(body)
 
     # -- tiles and checkpoints -----------------------------------------------------------------
 
@@ -223,8 +283,17 @@ class _Audit:
         if checkpoint.size < self.tree.size or checkpoint.origin != self.source.origin:
             found.fault("checkpoint", "the checkpoints are not in order, or of another log")
             return
+        self.anchors.signed(opened)
         signed = self._keys.check(opened, found, step="checkpoint")
-        if not signed and found.steps["checkpoint"] and self._keys.known:
+        if signed:
+            # A genuine checkpoint of other entries has signed none of these.
+            if checkpoint.root == self.tree.root():
+                self._keys.settle()
+        elif (
+            found.steps["checkpoint"]
+            and self._keys.known
+            and not self._keys.signed_before(opened.text, opened.lines)
+        ):
             found.fault(
                 "checkpoint", f"the one over {checkpoint.size} entries is not signed by a known key"
             )
@@ -252,18 +321,32 @@ class _Audit:
             found.fault("inclusion", self._tile_fault)
         elif self._tile_fault:  # a consequence of the broken chain, which says where
             found.steps["inclusion"] = False
-        self._links.finish(self.tree.size)
+        self._stretch.links.finish()
         if self._borne_out is None:
             found.lacks("checkpoint", "checkpoint: no signature over this ledger could be checked")
         else:
-            trust.check_witnesses(self._borne_out, self._policy, (), found)
-        found.lacks("timestamp", "timestamp: no trusted time stamp covers the ledger")
+            cosigned = self.anchors.cosigned or self._borne_out
+            trust.check_witnesses(cosigned, self._policy, (), found)
+        self.anchors.finish()
         if self._signer is not None:
             self._check_elsewhere(self._signer, "signer")
         if self._known is not None:
             self._check_elsewhere(self._known, "since")
-        if self._last_t:
-            check_age(event.time_ms(self._last_t), now_ms, max_age_s, found)
+        newest = self.anchors.newest
+        if newest is not None:
+            check_age(newest.at_ms, now_ms, max_age_s, found)
+        elif self._stretch.last_t:
+            check_age(event.time_ms(self._stretch.last_t), now_ms, max_age_s, found)
+
+    def _rotations(self) -> Iterator[dict[str, Any]]:
+        """The changes of the key; an entry is found in its place again when that is read."""
+        for raw in self.source.rotations():
+            try:
+                body = decode(raw)
+            except DataError:
+                continue  # its place will say so
+            if body.get("ev") == event.KEY_ROTATE:
+                yield body
 
     def _open_signer(self) -> OpenNote | None:
         state = self.source.signer_state

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 MAX_ENTRY_BYTES = 1 << 20
 #: Nesting of objects and arrays; ours reach 4. It bounds the recursion of every JSON reader.
@@ -26,8 +29,12 @@ INTEGER_LIMIT = 1 << 53
 _INTEGER_DIGITS = len(str(INTEGER_LIMIT))
 # Possessive, so that an unterminated string costs one pass and not one for each quote in it.
 _STRINGS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+#: orjson refuses integers from 2^53, and sorts keys.
+_STRICTLY = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARK = bytes(set(range(256)) - set(b"[]{},"))
+#: Some thousand strings and what stands between them.
+_PORTION = re.compile(r'(?:[^"]++|"(?:[^"\\]++|\\.)*+"?){1,4096}+', re.DOTALL)
 
 
 def refusal(message: str, *, reason: str = "canonical") -> DataError:
@@ -70,23 +77,42 @@ def encode(value: object) -> bytes:
         raise refusal("NaN and infinity have no JSON form") from None
 
 
-def check_depth(text: str, limit: int = MAX_DEPTH) -> None:
-    """Refuse JSON nested deeper than *limit* before any recursive reader sees it.
+def check_form(text: str, *, depth: int = MAX_DEPTH, values: int | None = None) -> None:
+    """Refuse JSON that costs more than it has bytes, before any reader sees it.
+
+    *depth* bounds the recursion of readers, *values* (about as many values) their memory: in
+    Python an empty list has 30 times the size of its text.
 
     Raises:
-        DataError: deeper than *limit*.
+        DataError: deeper or more than that.
     """
-    if text.count("[") + text.count("{") <= limit:
+    opening = text.count("[") + text.count("{")
+    if opening <= depth and (values is None or text.count(",") <= values - opening):
         return
-    # Only brackets, of one kind (mixed ones are no JSON anyway); each round takes away the
-    # innermost pairs, at the speed of bytes.replace.
-    left = _STRINGS.sub("", text).encode("ascii", "ignore").translate(_ONE_KIND, _NO_BRACKET)
-    for _ in range(limit):
+    marks = b"".join(_marks(text))
+    opening = marks.count(b"[")
+    if values is not None and opening + marks.count(b",") > values:
+        raise refusal(f"more than {values} values")
+    if opening <= depth:
+        return
+    # Each round takes away the innermost pairs, at the speed of bytes.replace.
+    left = marks.translate(None, b",")
+    for _ in range(depth):
         before, left = len(left), left.replace(b"[]", b"")
         if len(left) == before:
             break
-    if b"[]" in left or left.count(b"[") > limit:
-        raise refusal(f"nested deeper than {limit}")
+    if b"[]" in left or left.count(b"[") > depth:
+        raise refusal(f"nested deeper than {depth}")
+
+
+def _marks(text: str) -> Iterator[bytes]:
+    """The brackets and commas outside strings, portion by portion so that memory stays small;
+    brackets of one kind, because mixed ones are no JSON anyway."""
+    at = 0
+    while at < len(text) and (portion := _PORTION.match(text, at)):
+        at = portion.end()
+        bare = _STRINGS.sub("", portion.group()).encode("ascii", "ignore")
+        yield bare.translate(_ONE_KIND, _NO_MARK)
 
 
 def _integer(text: str) -> int:
@@ -114,13 +140,55 @@ def decode(data: bytes) -> dict[str, Any]:
     Raises:
         DataError: not canonical; `fields["reason"]` is "canonical".
     """
+    found = _decode_plain(data)
+    return _decode_any(data) if found is None else found
+
+
+def _decode_plain(data: bytes) -> dict[str, Any] | None:
+    """What `_decode_any` makes of an ordinary entry, twice as fast; None: ask `_decode_any`.
+
+    On ASCII text that is not deeply nested, orjson's octets are those of `encode` for every value
+    of the permitted types. So where they give *data* back and no value is of another type, the
+    strict reader could say nothing else.
+    """
+    if not data.isascii() or len(data) > MAX_ENTRY_BYTES:
+        return None
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        return None
+    try:
+        value = orjson.loads(data)
+        if type(value) is not dict or orjson.dumps(value, option=_STRICTLY) != data:
+            return None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return None if _has_float(value.values()) else value
+
+
+def _has_float(values: Iterable[Any]) -> bool:
+    """Whether there is a float at any depth (which is bounded)."""
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is int:
+            continue
+        if kind is list:
+            if _has_float(value):
+                return True
+        elif kind is dict:
+            if _has_float(value.values()):
+                return True
+        elif kind is float:
+            return True
+    return False
+
+
+def _decode_any(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_ENTRY_BYTES:
         raise refusal(f"{len(data)} bytes; an entry has at most {MAX_ENTRY_BYTES}")
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise refusal("not UTF-8") from None
-    check_depth(text)
+    check_form(text)
     try:
         value, _ = _decode_text(text)
     except json.JSONDecodeError as error:
@@ -135,7 +203,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def _check_keys(value: object) -> None:
-    """Refuse a non-ASCII key at any depth (depth is bounded by `check_depth`)."""
+    """Refuse a non-ASCII key at any depth (depth is bounded by `check_form`)."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if not key.isascii():

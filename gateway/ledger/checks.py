@@ -58,6 +58,8 @@ class Shown:
     leaf: bytes
     body: dict[str, Any]
     opened: OpenNote
+    #: It is in the tree of the checkpoint. If not there is a fault, and nothing may rest on it.
+    included: bool
 
 
 def open_checkpoint(note: str) -> OpenNote:
@@ -117,9 +119,11 @@ class Case:
         leaf = leaf_hash(raw)
         if opened is None:
             return None
+        included = False
         try:
             checkpoint = opened.checkpoint
             verify_inclusion(leaf, seq, checkpoint.size, proof.hashes, checkpoint.root)
+            included = True
         except DataError as error:
             found.refused(error, seq)
         try:
@@ -130,7 +134,7 @@ class Case:
         faults = list(place_faults(body, seq, opened.checkpoint.origin))
         for step, message in faults:
             found.fault(step, message, seq)
-        return None if faults else Shown(seq, leaf, body, opened)
+        return None if faults else Shown(seq, leaf, body, opened, included)
 
 
 def place_faults(body: dict[str, Any], seq: int, origin: str) -> Iterator[tuple[str, str]]:

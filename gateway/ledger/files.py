@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import DataError, StorageError
 from gateway.ledger import canonical, merkle
-from gateway.ledger.entry import time_ms
+from gateway.ledger.entry import ANCHOR, time_ms
 from gateway.ledger.schema import APPLICATION_ID, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -147,6 +147,42 @@ def require_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+#: The largest value of a row; ours are entries of 1 MiB at most.
+_MAX_VALUE_BYTES = 16 << 20
+
+
+def require_plain(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that computes what it shows, and bound what a question may cost.
+
+    A view may stand under a table's name and never end, a generated column may be as large as
+    memory; whoever hands in a ledger file to be verified chooses its schema.
+
+    Raises:
+        StorageError: a view, trigger, virtual table or computed column.
+    """
+    connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA cell_size_check=ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+    row = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        " OR (type='table' AND rootpage=0) LIMIT 1"
+    ).fetchone()
+    row = (
+        row
+        or connection.execute(
+            "SELECT t.name FROM sqlite_master t, pragma_table_xinfo(t.name) c"
+            " WHERE t.type='table' AND c.hidden<>0 LIMIT 1"
+        ).fetchone()
+    )
+    if row is not None:
+        raise StorageError(
+            f"{path} is no ledger of Acuse's making: {str(row[0])[:60]!r} in it computes what it"
+            " shows",
+            hint="keep the file as evidence; restore the last backup into an empty directory",
+            file=str(path),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """The end of the log as the file has it."""
@@ -156,6 +192,8 @@ class Tail:
     last_t_ms: int
     checkpoint_size: int
     checkpoint_ms: int | None
+    #: Whether nothing but `x.Anchor` entries came since the last checkpoint.
+    only_anchors: bool
 
 
 def read_tail(connection: sqlite3.Connection) -> Tail:
@@ -196,4 +234,18 @@ def read_tail(connection: sqlite3.Connection) -> Tail:
     made = connection.execute(
         "SELECT size, made_ms FROM checkpoints ORDER BY size DESC LIMIT 1"
     ).fetchone()
-    return Tail(size, last_leaf, last_t_ms, made[0] if made else 0, made[1] if made else None)
+    signed, signed_ms = made or (0, None)
+    return Tail(size, last_leaf, last_t_ms, signed, signed_ms, _only_anchors(connection, signed))
+
+
+def _only_anchors(connection: sqlite3.Connection, start: int) -> bool:
+    """Whether every entry from *start* on is an `x.Anchor`; reads up to the first that is not."""
+    entries = connection.execute("SELECT entry FROM entries WHERE seq>=? ORDER BY seq", (start,))
+    return all(_is_anchor(entry) for (entry,) in entries)
+
+
+def _is_anchor(entry: object) -> bool:
+    try:
+        return isinstance(entry, bytes) and canonical.decode(entry).get("ev") == ANCHOR
+    except DataError:  # damaged: not this function's business, it only is no anchor
+        return False

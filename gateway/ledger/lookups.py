@@ -200,14 +200,19 @@ class Lookups(RowReader):
         marks = ",".join("?" * len(match_keys))
         return self._rows(
             ReceiptRow,
-            f"submission IS NULL AND operator=? AND match_key IN ({marks}) ORDER BY id",
+            f"submission IS NULL AND operator=? AND match_key IN ({marks}) AND raw IS NOT NULL"
+            " ORDER BY id",
             (operator, *match_keys),
         )
 
     def last_orphans(self, limit: int) -> list[ReceiptRow]:
         """The latest receipts that matched nothing yet, repeated ones too, oldest first."""
-        latest = "submission IS NULL ORDER BY id DESC LIMIT ?"
-        return self._rows(ReceiptRow, latest, (limit,))[::-1]
+        # Left to itself SQLite would look through all receipts there ever were, from the latest.
+        latest = (
+            "id IN (SELECT id FROM receipts INDEXED BY receipts_orphaned"
+            " WHERE submission IS NULL AND raw IS NOT NULL ORDER BY id DESC LIMIT ?) ORDER BY id"
+        )
+        return self._rows(ReceiptRow, latest, (limit,))
 
     def unidentified(self, limit: int) -> list[tuple[int, int]]:
         """Row id and segment number of what is open and has no message id: accepted without one,
@@ -266,9 +271,10 @@ class Lookups(RowReader):
         return self._rows(InboundRow, "whole IS NULL ORDER BY id LIMIT ?", (limit,))
 
     def count_orphans(self) -> int:
-        """How many receipts are tied to nothing."""
+        """How many receipts are tied to nothing, those whose content was erased left out."""
         row = self._connection.execute(
             "SELECT count(*) FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
+            " AND raw IS NOT NULL"
         ).fetchone()
         return int(row[0])
 

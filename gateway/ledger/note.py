@@ -13,7 +13,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -94,8 +94,26 @@ class SignatureLine:
         return f"\u2014 {self.name} {base64.b64encode(self.key_id + self.body).decode()}"
 
 
+class NoteSigner(Protocol):
+    """A key that signs note texts (signature type 0x01), wherever it is kept."""
+
+    @property
+    def name(self) -> str:
+        """The key's name; of a log, its origin."""
+        ...
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key."""
+        ...
+
+    def sign(self, text: str) -> SignatureLine:
+        """The signature line for *text*."""
+        ...
+
+
 class Signer:
-    """An Ed25519 key that signs note texts (signature type 0x01)."""
+    """An Ed25519 key in memory that signs note texts (signature type 0x01)."""
 
     __slots__ = ("_key", "key_id", "name", "public")
 
@@ -209,7 +227,7 @@ def cosigned_message(text: str, time_s: int) -> bytes:
     return f"cosignature/v1\ntime {time_s}\n{text}".encode()
 
 
-def sign_note(text: str, *signers: Signer) -> str:
+def sign_note(text: str, *signers: NoteSigner) -> str:
     """The signed note: *text* (which ends in a newline), a blank line, a line for each signer."""
     return join_note(text, [signer.sign(text) for signer in signers])
 
@@ -270,8 +288,11 @@ def verified_by(
         DataError: a line that claims to be by one of *keys* does not verify.
     """
     found: list[Verifier] = []
+    made: dict[tuple[str, bytes], list[SignatureLine]] = {}
+    for line in lines:
+        made.setdefault((line.name, line.key_id), []).append(line)
     for key in keys:
-        claimed = [line for line in lines if key.made(line)]
+        claimed = made.get((key.name, key.key_id), [])
         if not all(key.holds(text, line) for line in claimed):
             raise refusal(
                 f"the signature by {key.name} does not verify",

@@ -84,18 +84,23 @@ class _Reader:
         self.policy = Policy()
         self.has_quorum = False
         self._taken: set[str] = set()
+        #: Public keys so far, of logs and of witnesses.
+        self._logs: set[bytes] = set()
+        self._witnesses: set[bytes] = set()
 
     def take(self, line: int, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 key = self._key(line, vkey, ED25519, "a log")
-                if any(other.public == key.public for other in self.policy.logs):
+                if key.public in self._logs:
                     raise _refuse(line, "the key of this log stands in an earlier line")
+                self._logs.add(key.public)
                 self.policy.logs.append(key)
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 key = self._key(line, vkey, COSIGNATURE, "a witness")
-                if any(other.public == key.public for other in self.policy.witnesses.values()):
+                if key.public in self._witnesses:
                     raise _refuse(line, "the key of this witness stands in an earlier line")
+                self._witnesses.add(key.public)
                 self._name(line, name)
                 self.policy.witnesses[name] = key
             case ["group", name, needed, *members] if members:
@@ -149,3 +154,19 @@ class _Reader:
         if count > len(members):
             raise _refuse(line, f"{count} of {len(members)} members can never be met")
         return Group(count, tuple(members))
+
+
+def format_policy(policy: Policy) -> bytes:
+    """What `parse_policy` reads as *policy*: one line for each key and group, and the quorum."""
+    rows = [f"log {_octets(key)}" for key in policy.logs]
+    rows += [f"witness {name} {_octets(key)}" for name, key in policy.witnesses.items()]
+    for name, group in policy.groups.items():
+        words = {1: "any", len(group.members): "all"}
+        needed = words.get(group.needed, str(group.needed))
+        rows.append(f"group {name} {needed} {' '.join(group.members)}")
+    return "\n".join([*rows, f"quorum {policy.quorum}", ""]).encode("latin-1")
+
+
+def _octets(key: Verifier) -> str:
+    """The octets of a vkey, as the names of a policy are held."""
+    return key.vkey.encode().decode("latin-1")

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import DataError
-from gateway.ledger.canonical import check_depth, refusal
+from gateway.ledger.canonical import check_form, refusal
 from gateway.ledger.merkle import HASH_BYTES
 from gateway.ledger.note import decode_base64, decode_size
 
@@ -25,9 +25,15 @@ COMPLETE_HEADER = "acuse-complete/v1"
 #: A bundle of 200 events with all their PDUs has some 600 kB.
 MAX_BUNDLE_BYTES = 16 << 20
 MAX_ENTRIES = 10_000
+#: Of JSON, in the whole bundle; one of 10,000 entries with all they disclose has some 200,000.
+MAX_VALUES = 250_000
+#: An inclusion proof has at most 63 hashes, its note is bounded, and nobody needs more of `extra`.
+MAX_PROOF_CHARS = 1 << 19
 #: Of anchors, rotations, timestamps, earlier notes and witnesses each.
 MAX_EXTRAS = 64
 _MAX_INTEGER_DIGITS = 20
+#: Ours have 36 (an id) and some 60 (an authority).
+_MAX_NAME_CHARS = 500
 
 
 class NotABundle(DataError):
@@ -77,6 +83,8 @@ def parse_proof(text: str) -> LogProof:
     Raises:
         DataError: not such a text; reason "inclusion".
     """
+    if len(text) > MAX_PROOF_CHARS:
+        raise refusal(f"a proof is longer than {MAX_PROOF_CHARS}", reason="inclusion")
     head, blank, note = text.partition("\n\n")
     first, *rows = head.split("\n")
     if first != PROOF_HEADER or not blank:
@@ -124,6 +132,8 @@ class Timestamp:
     over: str
     token: str
     consistency: tuple[str, ...]
+    #: What the issuer says of the authority; nothing in the log binds it.
+    qualified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +200,7 @@ def parse_bundle(data: bytes) -> Bundle:
     except UnicodeDecodeError:
         raise NotABundle("not JSON: it is not UTF-8", hint="a bundle is one JSON object") from None
     try:
-        check_depth(text)
+        check_form(text, values=MAX_VALUES)
     except DataError as error:
         raise refusal(error.message, reason="parse") from None
     try:
@@ -216,15 +226,16 @@ def _bundle(fields: _Fields) -> Bundle:
     if not all(isinstance(shown, dict) for shown in disclose.values()):
         raise refusal("disclose is not {seq: {field: …}}", reason="parse")
     return Bundle(
-        submission_id=fields.text("submission_id"),
+        submission_id=fields.name("submission_id"),
         entries=tuple(_proven(item) for item in entries),
         disclose=disclose,
         timestamps=tuple(
             Timestamp(
-                item.text("tsa"),
+                item.name("tsa"),
                 item.text("over"),
                 item.text("token"),
                 item.texts("consistency"),
+                item.flag("qualified"),
             )
             for item in fields.items("timestamps")
         ),
@@ -257,8 +268,18 @@ class _Fields:
     def has(self, key: str) -> bool:
         return self._value.get(key) is not None
 
+    def flag(self, key: str) -> bool:
+        """An addition of ours: whatever is not true says nothing."""
+        return self._value.get(key) is True
+
     def text(self, key: str) -> str:
         return self._checked(key, self._value.get(key))
+
+    def name(self, key: str) -> str:
+        text = self.text(key)
+        if len(text) > _MAX_NAME_CHARS:
+            raise self._refuse(key, f"a name of at most {_MAX_NAME_CHARS} characters")
+        return text
 
     def texts(self, key: str) -> tuple[str, ...]:
         return tuple(self._checked(key, item) for item in self._list(key, MAX_EXTRAS))

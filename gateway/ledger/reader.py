@@ -14,8 +14,8 @@ from sqlite_utils import Database
 
 from gateway.errors import StorageError
 from gateway.ledger import canonical
-from gateway.ledger.files import require_version, storage_errors
-from gateway.ledger.rows import segment_id
+from gateway.ledger.files import require_plain, require_version, storage_errors
+from gateway.ledger.rows import State, segment_id
 from gateway.ledger.schema import HELD
 from gateway.ledger.tiles import stored_tile
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PAGE = 500
+#: No log will have more entries; larger numbers are damage, and no reader of JSON keeps them exact.
+_MAX_SIZE = 1 << 53
 
 
 class Reader:
@@ -52,6 +54,7 @@ class Reader:
             )
             #: The file's schema: one that no daemon opened since an upgrade lacks newer tables.
             self.schema = require_version(self._connection, path)
+            require_plain(self._connection, path)
             self._database = Database(self._connection)
             row = self._connection.execute("SELECT origin FROM log").fetchone()
         if row is None:
@@ -72,6 +75,11 @@ class Reader:
         finally:
             self._connection.execute("ROLLBACK")
 
+    def backup(self, target: sqlite3.Connection) -> None:
+        """Copy the whole file, as it is committed, into *target*."""
+        with storage_errors(self.path):
+            self._connection.backup(target)
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
@@ -83,7 +91,14 @@ class Reader:
         """How many entries are committed."""
         with storage_errors(self.path):
             row = self._connection.execute("SELECT max(seq) FROM entries").fetchone()
-        return 0 if row[0] is None else int(row[0]) + 1
+        size = 0 if row[0] is None else int(row[0]) + 1
+        if size > _MAX_SIZE:
+            raise StorageError(
+                f"the ledger file {self.path} is damaged: it names an entry {size - 1}",
+                hint="keep the file as evidence and restore the last backup",
+                file=str(self.path),
+            )
+        return size
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """The exact bytes of the entries from *start* up to *stop*, streamed.
@@ -144,18 +159,32 @@ class Reader:
         """The row of a submission, by its public id."""
         return self._one("SELECT * FROM submissions WHERE submission_id=:id", {"id": submission_id})
 
+    def month_of_key(self, submission_id: str) -> str | None:
+        """The month whose KEK wraps the key of that submission; None where there is no key."""
+        with storage_errors(self.path):
+            row = self._connection.execute(
+                "SELECT month FROM submissions WHERE submission_id=? AND key IS NOT NULL",
+                (submission_id,),
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     def submissions(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Rows of submissions, newest first, page by page.
 
         Filters, all optional: `state`, `operator`, `brand`, `person` (keyed hash), `since_ms`,
         `until_ms` (of `submitted_ms`, half-open), `limit`.
         """
-        conditions = ["id<:before"]
+        conditions = ["id>=:first", "id<:before"]
         for name, condition in _CONDITIONS.items():
             if filters.get(name) is not None:
                 conditions.append(condition)
-        left = filters.get("limit")
-        before = 1 << 62
+        if filters.get("state") in _WAITING:
+            conditions.append(_IS_OPEN)
+        left, first, before = filters.get("limit"), 0, 1 << 62
+        if filters.get("since_ms") is not None:
+            first = self._first_since(filters["since_ms"])
+        if filters.get("until_ms") is not None:
+            before = self._first_since(filters["until_ms"])
         while left is None or left > 0:
             page = list(
                 self._query(
@@ -163,6 +192,7 @@ class Reader:
                     " ORDER BY id DESC LIMIT :page",
                     {
                         **filters,
+                        "first": first,
                         "before": before,
                         "page": _PAGE if left is None else min(left, _PAGE),
                     },
@@ -173,6 +203,25 @@ class Reader:
                 return
             before = page[-1]["id"]
             left = None if left is None else left - len(page)
+
+    def _first_since(self, instant_ms: int) -> int:
+        """The row id from which on submissions were made at or after an instant.
+
+        Ids are given in order of time, by a clock that never runs backwards.
+        """
+        newest = self._one("SELECT max(id) AS id FROM submissions", {})
+        low, high = 1, (newest["id"] or 0 if newest else 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            row = self._one(
+                "SELECT id, submitted_ms FROM submissions WHERE id>=:id ORDER BY id LIMIT 1",
+                {"id": middle},
+            )
+            if row is None or row["submitted_ms"] >= instant_ms:
+                high = middle
+            else:
+                low = int(row["id"]) + 1
+        return low
 
     def segments(self, submission: int) -> list[dict[str, Any]]:
         """Rows of the segments of a submission, by number."""
@@ -201,7 +250,10 @@ class Reader:
 
     def orphans(self, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Rows of receipts tied to nothing, newest first; filters as of `submissions`."""
-        conditions = ["submission IS NULL"]
+        # Left to itself SQLite would look through all receipts there ever were, from the latest.
+        conditions = [
+            "id IN (SELECT id FROM receipts INDEXED BY receipts_orphaned WHERE submission IS NULL)"
+        ]
         for name, condition in _ORPHAN_CONDITIONS.items():
             if filters.get(name) is not None:
                 conditions.append(condition)
@@ -246,7 +298,8 @@ class Reader:
     def count_orphans(self) -> int:
         """How many receipts are tied to nothing."""
         row = self._one(
-            "SELECT count(*) AS n FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL",
+            "SELECT count(*) AS n FROM receipts WHERE submission IS NULL AND duplicate_of IS NULL"
+            " AND raw IS NOT NULL",
             {},
         )
         return 0 if row is None else int(row["n"])
@@ -280,7 +333,7 @@ class Reader:
         """
         return self._query(
             "SELECT i.brand, i.at_ms, s.submission_id, s.key, s.month, s.request FROM instructed i"
-            " JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
+            " LEFT JOIN submissions s ON s.id=i.submission WHERE i.at_ms<=:before"
             " AND (:brand IS NULL OR i.brand=:brand) AND NOT EXISTS (SELECT 1 FROM optouts o"
             " WHERE o.person=i.person AND o.brand IN ('', i.brand))"
             " AND NOT EXISTS (SELECT 1 FROM suppressions o"
@@ -298,6 +351,12 @@ class Reader:
         return next(iter(self._query(sql, values)), None)
 
 
+#: States that only open submissions have, and how to find these among all there ever were.
+_WAITING = frozenset({State.HELD, State.QUEUED, State.SENDING, State.ACCEPTED})
+_IS_OPEN = (
+    "id IN (SELECT id FROM submissions INDEXED BY submissions_open"
+    " WHERE closed_ms IS NULL AND state=:state)"
+)
 _CONDITIONS = {
     "state": "state=:state",
     "operator": "operator=:operator",

@@ -6,13 +6,14 @@ verdict. Where several fit the gravest wins, so no step can hide what another on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway.ledger.entry import time_text
 
 if TYPE_CHECKING:
     from gateway.errors import DataError
+    from gateway.ledger.facts import Facts
 
 VALID = "VALID"
 INVALID = "INVALID"
@@ -36,6 +37,9 @@ EXIT_CODES = {
 }
 #: Gravest first: what `verify FILE…` ends with, and what wins where several fit.
 GRAVITY = (FORK, INVALID, STALE, AMBIGUOUS, UNANCHORED, NOT_FINAL, VALID_ERASED, VALID)
+
+#: Names in a file may be of any length; the rest of one explains nothing.
+_MAX_REASON_CHARS = 400
 
 #: The steps in order, with what each one says to people when it holds and when it does not.
 STEPS = {
@@ -93,11 +97,20 @@ STEPS = {
         "the log has only grown since the checkpoint known before",
         "the log is not shown to have only grown since the checkpoint known before",
     ),
+    "document": (
+        "the document around the proof is as it was sealed",
+        "the document around the proof is not as it was sealed",
+    ),
     "signer": (
         "the ledger agrees with what its signer remembers",
         "the ledger does not agree with what its signer remembers",
     ),
 }
+#: `signer` of a document is who sealed it.
+_SEALER = (
+    "an issuer you trust vouches for the seal",
+    "nobody you trust vouches for the seal",
+)
 _MEANING = {
     VALID: "all steps hold, the keys are pinned by your policy, and a trusted time stamp covers it",
     INVALID: "this does not prove what it claims",
@@ -127,11 +140,18 @@ class Report:
     notes: tuple[str, ...] = ()
     #: Of a whole ledger: entries not covered by its last anchor.
     tail: int | None = None
+    #: What it is about, for those who explain it; None where nothing could be read.
+    facts: Facts | None = None
 
     @property
     def exit_code(self) -> int:
         """What `acuse verify` ends with."""
         return EXIT_CODES[self.verdict]
+
+    def saying(self, step: str) -> tuple[str, str]:
+        """What a step says to people when it holds and when it does not."""
+        sealed = step == "signer" and any(name == "document" for name, _ in self.checks)
+        return _SEALER if sealed else STEPS[step]
 
     def as_json(self) -> dict[str, object]:
         """The object of `--json`; `notes` only for FORK, `tail` only for a whole ledger."""
@@ -172,11 +192,29 @@ class Report:
                 f"It happened after {before or '(not proven)'}, before {after or '(not proven)'}."
             )
         lines += [
-            f"  {'holds' if ok else 'FAILS'}  {name}: {STEPS[name][0 if ok else 1]}"
+            f"  {'holds' if ok else 'FAILS'}  {name}: {self.saying(name)[0 if ok else 1]}"
             for name, ok in self.checks
         ]
         lines += [f"Signed note:\n{note}" for note in self.notes]
         return lines
+
+
+def around(report: Report, document: Findings) -> Report:
+    """*report* of the bundle in a document, with what was found of the document around it.
+
+    The graver verdict counts; where both are as grave, the bundle's reason.
+    """
+    verdict, reason, seq = document.verdict()
+    checks = report.checks + document.checks()
+    if GRAVITY.index(verdict) >= GRAVITY.index(report.verdict):
+        return replace(report, checks=checks)
+    return replace(report, verdict=verdict, reason=reason, seq=seq, checks=checks)
+
+
+def _line(reason: str) -> str:
+    """A reason that a terminal and a JSON reader take, whatever names of a file stand in it."""
+    cut = reason if len(reason) <= _MAX_REASON_CHARS else reason[:_MAX_REASON_CHARS] + "…"
+    return cut.encode("utf-8", "backslashreplace").decode()
 
 
 def _optional_time(instant_ms: int | None) -> str | None:
@@ -197,6 +235,9 @@ class Findings:
     unanchored: list[str] = field(default_factory=list)
     not_final: str | None = None
     erased: bool = False
+    #: Makers of trusted tokens, and the policy's witnesses that signed.
+    tsas: list[str] = field(default_factory=list)
+    witnesses: list[str] = field(default_factory=list)
 
     def took(self, *steps: str) -> None:
         """Steps were taken; each holds unless a fault of it was or will be found."""
@@ -206,7 +247,7 @@ class Findings:
     def fault(self, step: str, message: str, seq: int | None = None) -> None:
         """A step does not hold: the verdict is INVALID or graver."""
         self.steps[step] = False
-        self.faults.setdefault(step, (f"{step}: {message}", seq))
+        self.faults.setdefault(step, (_line(f"{step}: {message}"), seq))
 
     def refused(self, error: DataError, seq: int | None = None, *, step: str = "parse") -> None:
         """A fault found as an error of a pure check, which names its own step (else *step*)."""
@@ -216,7 +257,7 @@ class Findings:
     def lacks(self, step: str, reason: str) -> None:
         """Nothing is wrong, but nothing outside vouches for it: UNANCHORED or graver."""
         self.steps[step] = False
-        self.unanchored.append(reason)
+        self.unanchored.append(_line(reason))
 
     def fork(self, first: str, second: str) -> None:
         """Two signed notes exclude each other; the first pair found is kept."""

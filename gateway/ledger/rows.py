@@ -157,7 +157,7 @@ class InboundRow:
 
 @dataclass(slots=True, eq=False)
 class OptoutRow:
-    """One row of `optouts`; `brand` is empty for all brands."""
+    """One row of `optouts`; `brand` is empty for all brands, `key` and `number` once erased."""
 
     id: int
     person: bytes
@@ -166,8 +166,8 @@ class OptoutRow:
     source: str
     seq: int
     month: str
-    key: bytes
-    number: bytes
+    key: bytes | None
+    number: bytes | None
     #: It only sounds like an opt-out, and a person has yet to read it: `text`, sealed.
     suspected: int = 0
     text: bytes | None = None

@@ -164,6 +164,7 @@ _EVIDENCE = (
         accuracy_ms INTEGER NOT NULL, token BLOB NOT NULL, hash TEXT NOT NULL,
         seq INTEGER) STRICT""",
     "CREATE UNIQUE INDEX tokens_by_size ON tokens (size, tsa)",
+    "CREATE INDEX tokens_by_anchor ON tokens (seq)",
     """CREATE TABLE cosignatures (
         id INTEGER PRIMARY KEY, size INTEGER NOT NULL, witness TEXT NOT NULL,
         at_ms INTEGER NOT NULL, line TEXT NOT NULL, hash TEXT NOT NULL, seq INTEGER) STRICT""",
@@ -175,6 +176,11 @@ _EVIDENCE = (
     """CREATE TABLE holds (
         submission INTEGER PRIMARY KEY, placed_ms INTEGER NOT NULL, actor TEXT NOT NULL,
         why TEXT NOT NULL, seq INTEGER NOT NULL) STRICT""",
+    # Submissions that outlived their retention month (held, or open then): the month whose KEK
+    # wraps their key now.
+    "CREATE TABLE kept (submission INTEGER PRIMARY KEY, month TEXT NOT NULL) STRICT",
+    # 1 from an erasure until what SQLite leaves in unused parts of pages is overwritten.
+    "ALTER TABLE log ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0",
 )
 
 

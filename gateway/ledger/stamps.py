@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.errors import DataError
+from gateway.ledger.canonical import refusal
 from gateway.ledger.entry import time_ms, time_text
 from gateway.ledger.note import Checkpoint, decode_base64
 
@@ -33,6 +34,9 @@ class Stamp:
     at_ms: int
     accuracy_ms: int
 
+
+#: A token with its certificates has some 10 kB.
+MAX_TOKEN_BYTES = 1 << 16
 
 #: Checks one token (DER) over a note text. None: its issuer is not trusted, it counts as absent.
 #: Raises DataError (reason "timestamp"): wrong imprint, signature, key usage or validity.
@@ -59,6 +63,7 @@ def check_stamps(case: Case, history: History, check: StampCheck | None) -> list
             continue
         if stamp:
             proven.append(stamp)
+            found.tsas.append(item.tsa)
     if any(one.over == history.checkpoint for one in proven):
         found.took("timestamp")
     else:
@@ -68,6 +73,8 @@ def check_stamps(case: Case, history: History, check: StampCheck | None) -> list
 
 def _stamp(item: Timestamp, history: History, check: StampCheck | None) -> ProvenStamp | None:
     token = decode_base64(item.token, what=f"the token of {item.tsa}", reason="timestamp")
+    if len(token) > MAX_TOKEN_BYTES:
+        raise refusal(f"a token is larger than {MAX_TOKEN_BYTES} bytes", reason="timestamp")
     try:
         over = Checkpoint.parse(item.over)
     except DataError as error:

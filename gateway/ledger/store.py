@@ -19,10 +19,13 @@ from sqlite_utils import Database
 
 from gateway.errors import StorageError
 from gateway.ledger import canonical, merkle
-from gateway.ledger.entry import time_text
+from gateway.ledger.entry import ANCHOR, time_text
+from gateway.ledger.erasures import Erasures
 from gateway.ledger.files import open_file, read_tail, storage_errors
 from gateway.ledger.lookups import Lookups
+from gateway.ledger.outside import OutsideLog
 from gateway.ledger.people import People
+from gateway.ledger.rotations import RotationLog
 from gateway.ledger.rows import (
     TABLES,
     OptoutRow,
@@ -32,6 +35,7 @@ from gateway.ledger.rows import (
 from gateway.ledger.schema import migrations
 from gateway.ledger.sent import SentLog
 from gateway.ledger.statements import INSERT, UPDATE
+from gateway.ledger.sweep import Sweep
 from gateway.ledger.tiles import stored_tile
 
 if TYPE_CHECKING:
@@ -56,10 +60,20 @@ class Store(Lookups):
         self.last_t_ms = 0
         self.checkpoint_size = 0
         self.checkpoint_ms: int | None = None
+        #: Nothing but `x.Anchor` entries since the last checkpoint: they ask for no new one.
+        self.only_anchors = True
         self.frontier = merkle.Frontier()
         super().__init__(connection, path)
         #: What caps count.
         self.sent = SentLog(connection, path)
+        #: What vouches for checkpoints.
+        self.outside = OutsideLog(connection, path)
+        #: Changes of the log's key.
+        self.rotations = RotationLog(connection, path)
+        #: What is destroyed, and what must not be.
+        self.erasures = Erasures(connection, path)
+        self.sweep = Sweep(path)
+        self._parts = (self.sent, self.outside, self.rotations, self.erasures)
         self._entries: list[tuple[int, bytes]] = []
         self._tiles: list[tuple[int, int, bytes, bytes]] = []
         self._checkpoints: list[tuple[int, int, str]] = []
@@ -123,6 +137,8 @@ class Store(Lookups):
         for level, index, hashes in self.frontier.append(leaf):
             self._tiles.append((level, index, merkle.tile_root(hashes), hashes))
         self._entries.append((seq, entry))
+        if event != ANCHOR:
+            self.only_anchors = False
         self.last_leaf = leaf
         self.last_t_ms = t_ms
         return Appended(seq, leaf)
@@ -134,10 +150,11 @@ class Store(Lookups):
         return super().entry(seq)
 
     def put_checkpoint(self, size: int, made_ms: int, note: str) -> None:
-        """Keep a signed checkpoint with the batch."""
+        """Keep a signed checkpoint with the batch; *size* is what is committed, before it grows."""
         self._checkpoints.append((size, made_ms, note))
         self.checkpoint_size = size
         self.checkpoint_ms = made_ms
+        self.only_anchors = True
 
     def read_tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile, from the edge in memory or from the file (between batches)."""
@@ -199,7 +216,7 @@ class Store(Lookups):
             or self._parties
             or self._judged_by is not None
             or self._instructed
-            or self.sent.pending()
+            or any(part.pending() for part in self._parts)
             or any(self._new.values())
             or any(self._changed.values())
         ):
@@ -241,7 +258,8 @@ class Store(Lookups):
                     " DO UPDATE SET at_ms=excluded.at_ms, submission=excluded.submission",
                     told,
                 )
-            self.sent.flush()
+            for part in self._parts:
+                part.flush()
         return True
 
     def commit(self) -> None:
@@ -270,6 +288,7 @@ class Store(Lookups):
         with storage_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
+        self.sweep.close()
 
     def abandon(self) -> None:
         """Close as a crash would: what is not committed is lost.
@@ -277,15 +296,20 @@ class Store(Lookups):
         The WAL stays as it is if a reader is still open; the last connection folds it back.
         """
         self._connection.close()
+        self.sweep.close()
 
     # -- reads of the hot path (between commits, on the writer's connection) -------------------
 
-    def submission_by_ref(self, brand: str, ref: str) -> SubmissionRow | None:
-        """The submission a brand gave that reference, one of the open batch included."""
+    def submission_by_ref(self, brand: str, ref: str, erased: str) -> SubmissionRow | None:
+        """The submission a brand gave that reference, one of the open batch included.
+
+        *erased* is what stands for the reference where the content was erased.
+        """
         waiting = self._refs.get((brand, ref))
         if waiting is not None:
             return waiting
-        return next(iter(self._rows(SubmissionRow, "brand=? AND ref=?", (brand, ref))), None)
+        where = "brand=? AND ref IN (?,?)"
+        return next(iter(self._rows(SubmissionRow, where, (brand, ref, erased))), None)
 
     def waiting_for(self, person: bytes, after_id: int, limit: int) -> list[int]:
         """Row ids of what is held or queued for a person, those of the open batch included.
@@ -335,7 +359,8 @@ class Store(Lookups):
         self._instructed.clear()
         self._fresh.clear()
         self._refs.clear()
-        self.sent.forget()
+        for part in self._parts:
+            part.forget()
         for rows in self._new.values():
             rows.clear()
         for changed in self._changed.values():
@@ -358,6 +383,7 @@ class Store(Lookups):
             self.last_t_ms = tail.last_t_ms
             self.checkpoint_size = tail.checkpoint_size
             self.checkpoint_ms = tail.checkpoint_ms
+            self.only_anchors = tail.only_anchors
             self._any_instructed = self._anybody_instructed()
             self._last_id: dict[type[Row], int] = {}
             for kind, table in TABLES.items():

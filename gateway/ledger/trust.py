@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import DataError
+from gateway.ledger.entry import KEY_ROTATE
 from gateway.ledger.merkle import EMPTY_ROOT, verify_consistency
 from gateway.ledger.note import (
     COSIGNATURE,
@@ -33,6 +34,10 @@ class Keys:
     def __init__(self, keys: Iterable[Verifier], *, pinned: bool) -> None:
         self.keys = list(keys)
         self.pinned = pinned
+        #: Of a whole ledger: keys before a believed one, until the checkpoint that both signed.
+        self._before: list[Verifier] = []
+        #: Changes of the key that no believed signature covers yet.
+        self._announced: list[dict[str, Any]] = []
 
     @classmethod
     def of(cls, policy: Policy | None, own: str | None, origin: str, found: Findings) -> Keys:
@@ -79,12 +84,53 @@ class Keys:
     def rotate(self, body: dict[str, Any]) -> None:
         """Believe the new key of an `x.KeyRotate` entry whose old key is believed."""
         if any(key.vkey == body.get("old") for key in self.keys):
-            try:
-                key = Verifier.from_vkey(str(body.get("new")))
-            except DataError:
-                return
-            if key.kind == ED25519 and key.name == self.keys[0].name:
+            key = self._named(body.get("new"))
+            if key is not None:
                 self.keys.append(key)
+
+    # Of a whole ledger, whose checkpoints are met in order:
+
+    def look_back(self, rotations: Iterable[dict[str, Any]]) -> None:
+        """Know the keys that signed before the believed ones, by *rotations*, oldest first.
+
+        Whoever pins only the new key believes it for the entries before it too: they are in the
+        tree of every checkpoint it signs. A checkpoint from before then is no fault; but it
+        vouches for nothing either.
+        """
+        believed = {key.vkey for key in self.keys}
+        for body in reversed(list(rotations)):
+            if body.get("new") in believed:
+                key = self._named(body.get("old"))
+                if key is not None and key.vkey not in believed:
+                    self._before.append(key)
+                    believed.add(key.vkey)
+
+    def announce(self, body: dict[str, Any]) -> None:
+        """An `x.KeyRotate` entry; it counts when a believed key has signed over it (`settle`)."""
+        self._announced.append(body)
+
+    def settle(self) -> None:
+        """A believed key signed what was read so far: it is in force, and those before it are
+        not, whatever a later entry calls a predecessor."""
+        for body in self._announced:
+            self.rotate(body)
+        self._announced.clear()
+        self._before.clear()
+
+    def signed_before(self, text: str, lines: Sequence[SignatureLine]) -> bool:
+        """Whether a key signed the note that was the log's before the believed ones."""
+        try:
+            return bool(verified_by(text, lines, self._before))
+        except DataError:
+            return False
+
+    def _named(self, vkey: object) -> Verifier | None:
+        """The log key that an entry names, if it is one of this log."""
+        try:
+            key = Verifier.from_vkey(str(vkey))
+        except DataError:
+            return None
+        return key if key.kind == ED25519 and key.name == self.keys[0].name else None
 
 
 def check_signatures(case: Case, keys: Keys) -> list[OpenNote]:
@@ -97,7 +143,10 @@ def check_signatures(case: Case, keys: Keys) -> list[OpenNote]:
     found.took("checkpoint")
     for one in case.rotations:
         if keys.check(one.opened, found, step="checkpoint"):
-            keys.rotate(one.body)
+            # Only what is in the tree was signed: else anybody could introduce a key of theirs
+            # beside a genuine checkpoint, and frame the log with a fork.
+            if one.included and one.body["ev"] == KEY_ROTATE:
+                keys.rotate(one.body)
             signed.append(one.opened)
     opened = {one.opened.note: one.opened for one in (*case.entries, *case.anchors)}
     if len({one.text for one in opened.values()}) > 1:
@@ -131,6 +180,7 @@ def check_witnesses(
     except DataError as error:
         found.fault("witnesses", error.message)
         return None
+    found.witnesses = [key.name for key in cosigned.values()]
     if policy.satisfied(cosigned):
         found.took("witnesses")
     else:

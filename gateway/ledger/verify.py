@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import DataError
 from gateway.ledger import checks, stamps, trust
 from gateway.ledger.entry import time_ms
+from gateway.ledger.facts import facts_of
 from gateway.ledger.proof import NotABundle, parse_bundle
 from gateway.ledger.report import Findings, Report
 
@@ -82,6 +83,7 @@ def verify_bundle(
         not_before_ms=bounds[0],
         not_after_ms=bounds[1],
         notes=found.notes,
+        facts=facts_of(case),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.settings.lines import Place
+    from gateway.settings.model import Ledger
     from gateway.settings.reading import Reading
 
 _WEB = Text("web address", r"https?://[^\s/]+\S*", "it begins with https:// or http://")
@@ -127,6 +128,14 @@ class Seal:
         default=None,
         metadata=about("The key in a hardware module, in place of key.", Table(Pkcs11)),
     )
+
+
+def ledger(table: Ledger, place: Place, reading: Reading) -> None:
+    """A key that is to be followed needs one that follows."""
+    if table.old_key is not None and table.key is None:
+        reading.problem(
+            (*place, "old_key"), "has no key to follow it", "set key as well, or leave it out"
+        )
 
 
 def seal(table: Seal, place: Place, reading: Reading) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.settings import checks
+from gateway.settings import checks, evidence
 from gateway.settings.evidence import Retention, Seal, Timestamp, Witness, seal
 from gateway.settings.hsm import SigningKey
 from gateway.settings.kinds import Choice, FilePath, Many, Number, SocketPath, Text, Whole
@@ -115,6 +115,15 @@ class Ledger:
             sample='{credential = "ledger-key"}',
         ),
     )
+    old_key: KeySource | Pkcs11 | None = field(
+        default=None,
+        metadata=about(
+            "The key that signed before, while key names the one to follow: acuse serve then "
+            "changes the log's key. It can go when the log has been signed by both.",
+            SigningKey(),
+            sample='{credential = "ledger-key-before"}',
+        ),
+    )
     policy_file: Path | None = field(
         default=None,
         metadata=about(
@@ -184,7 +193,7 @@ class Settings:
         metadata=about("", Tables(Table(RouteSettings, checks.route), at_least=1))
     )
     policy: Policy = field(default=Policy(), metadata=about("", Table(Policy)))
-    ledger: Ledger = field(default=Ledger(), metadata=about("", Table(Ledger)))
+    ledger: Ledger = field(default=Ledger(), metadata=about("", Table(Ledger, evidence.ledger)))
     timestamp: tuple[Timestamp, ...] = field(
         default=(), metadata=about("", Tables(Table(Timestamp), distinct="name"))
     )
@@ -201,3 +210,8 @@ class Settings:
     def origin(self) -> str:
         """The ledger's origin, `NAME/EPOCH`: the first line of its checkpoints."""
         return f"{self.gateway.name}/{self.ledger.epoch}"
+
+    @property
+    def qualified(self) -> frozenset[str]:
+        """The names of the time-stamping authorities that are qualified."""
+        return frozenset(each.name for each in self.timestamp if each.qualified)

@@ -137,5 +137,33 @@ STATUS: dict[str, Any] = {
         "checkpoint_size": 987_654_000,
         "checkpoint_at": "2026-11-28T21:00:00Z",
     },
+    "anchors": {
+        "size": 987_654_000,
+        "at": "2026-11-28T21:00:00Z",
+        "age_s": 58,
+        "pending": True,
+        "sources": [
+            {
+                "name": "tsa-one",
+                "kind": "timestamp",
+                "state": "done",
+                "size": 987_654_000,
+                "at": "2026-11-28T21:00:00Z",
+                "last_error": None,
+                "hint": None,
+                "next_try_at": None,
+            },
+            {
+                "name": "tsa-two",
+                "kind": "timestamp",
+                "state": "failing",
+                "size": None,
+                "at": None,
+                "last_error": "it cannot be reached: all connection attempts failed, as so often",
+                "hint": None,
+                "next_try_at": "2026-11-28T21:05:00Z",
+            },
+        ],
+    },
     "writer": {"commits": 1_234_567, "last_commit_ms": 0.712, "batch": 100},
 }

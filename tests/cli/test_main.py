@@ -40,6 +40,7 @@ def every_command() -> list[tuple[str, click.Command]]:
 def test_exactly_the_commands_of_this_release_are_there() -> None:
     assert sorted(name for name, _ in every_command()) == [
         "bundle",
+        "certificate",
         "config check",
         "config describe",
         "config example",
@@ -52,8 +53,18 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "consent show",
         "consent withdraw",
         "demo",
+        "ledger adopt",
         "ledger checkpoint",
+        "ledger consistency",
+        "ledger erase",
+        "ledger export",
         "ledger head",
+        "ledger hold",
+        "ledger holds",
+        "ledger new-epoch",
+        "ledger policy",
+        "ledger release",
+        "ledger rotate-key",
         "ledger verify",
         "manual",
         "messages cancel",
@@ -85,6 +96,7 @@ def test_exactly_the_commands_of_this_release_are_there() -> None:
         "stop",
         "submit",
         "verify",
+        "witness",
     ]
 
 

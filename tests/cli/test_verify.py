@@ -114,7 +114,7 @@ def test_what_is_no_proof_is_65(acuse: Acuse, tmp_path: Path, data: bytes) -> No
 def test_a_file_that_is_too_large(
     acuse: Acuse, proof: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.cli.verify.MAX_PROOF_BYTES", 10)
+    monkeypatch.setattr("gateway.cli.proofkinds.MAX_PROOF_BYTES", 10)
     ran = acuse("verify", str(proof))
     assert (ran.code, ran.out) == (65, "")
     assert "is larger than 10 bytes" in ran.err

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Mode = Literal["lost", "persisted"]
 
-_SYSTEM_CALLS = ("fsync", "link", "replace")
+SYSTEM_CALLS = ("fsync", "link", "replace")
 
 
 class PowerCutError(Exception):
@@ -37,10 +37,18 @@ class Cut:
     at: int = 0
     mode: Mode = "lost"
     passed: list[str] = field(default_factory=list)
+    #: System calls that are write points.
+    calls: tuple[str, ...] = SYSTEM_CALLS
+    #: While it is not, writes pass and do not count.
+    armed: bool = True
     _left_open: list[Callable[[], None]] = field(default_factory=list)
 
     def point(self, name: str, write: Callable[[], T]) -> T:
         """Pass a write point."""
+        if not self.armed:
+            return write()
+        if 0 < self.at == len(self.passed):
+            raise PowerCutError(name)  # it is gone
         self.passed.append(name)
         last = len(self.passed) == self.at
         if last and self.mode == "lost":
@@ -73,9 +81,9 @@ class Cut:
                 cut._left_open.append(self.close)
 
         with monkeypatch.context() as patch:
-            patch.setattr("gateway.daemon.gateway.Store", CutStore)
+            patch.setattr("gateway.daemon.opening.Store", CutStore)
             patch.setattr("gateway.daemon.gateway.Reader", CutReader)
-            for name in _SYSTEM_CALLS:
+            for name in self.calls:
                 patch.setattr(os, name, self._passing(name, getattr(os, name)))
             try:
                 yield

@@ -16,7 +16,7 @@ from gateway.sim.outcomes import outcome_of
 from tests.crash.stored import FINAL, Stored
 from tests.support.process import Site, wait_until
 from tests.support.sealed import broken_checks
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 from tests.support.submitter import Submitter
 
 if TYPE_CHECKING:

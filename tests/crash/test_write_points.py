@@ -27,7 +27,7 @@ from gateway.sim.options import SimOptions
 from tests.crash.powercut import Cut, Mode, PowerCutError
 from tests.crash.stored import FINAL, Stored
 from tests.support.sealed import broken_checks
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 from tests.support.world import NOON_MS, Daemon, World, write_config
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.process import Daemon, Site
 from tests.support.sealed import broken_checks
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

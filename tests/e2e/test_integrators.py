@@ -60,6 +60,6 @@ def test_the_client_is_as_short_as_it_says() -> None:
 
 
 def test_every_command_stands_in_the_table_with_its_role() -> None:
-    assert dict(re.findall(r"^\| `([a-z.]+)` \| (\w+) \|$", PAGE, re.MULTILINE)) == {
+    assert dict(re.findall(r"^\| `([a-z._]+)` \| (\w+) \|$", PAGE, re.MULTILINE)) == {
         name: role.name.lower() for name, role in ROLES.items()
     }

@@ -17,7 +17,7 @@ import pytest
 from gateway.sim.outcomes import outcome_of
 from tests.support.process import Site, wait_until
 from tests.support.sealed import broken_checks, entries_of_file
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import StorageError
 from gateway.evidence.signer import LogSigner
 from gateway.ledger import merkle
-from gateway.ledger.note import Checkpoint, Verifier, open_note, sign_note, verified_by
+from gateway.ledger.note import Checkpoint, Signer, Verifier, open_note, sign_note, verified_by
 from gateway.ledger.proof import complete_text
 from tests.support.ledgers import ORIGIN, MemoryLedger, seed
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = seed("log")
+KEY = Signer.from_seed(ORIGIN, SEED)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def signer(state: Path) -> LogSigner:
-    return LogSigner(SEED, ORIGIN, state, ledger_size=0)
+    return LogSigner(KEY, state, ledger_size=0)
 
 
 def grown(count: int, *, text: str = "uno") -> MemoryLedger:
@@ -68,7 +69,7 @@ def test_the_same_checkpoint_can_be_signed_again(signer: LogSigner) -> None:
 def test_a_restart_goes_on_from_what_was_signed(signer: LogSigner, state: Path) -> None:
     ledger = grown(3)
     sign(signer, ledger)
-    again = LogSigner(SEED, ORIGIN, state, ledger_size=ledger.size)
+    again = LogSigner(KEY, state, ledger_size=ledger.size)
     assert again.last == signer.last
     ledger.accept("later")
     assert holds(again, sign(again, ledger))
@@ -94,7 +95,7 @@ def test_a_shorter_log_gets_no_signature(signer: LogSigner, state: Path) -> None
     with pytest.raises(StorageError, match="contradicts"):
         signer.sign(4, shorter.tree.root(), [])
     with pytest.raises(StorageError, match="holds 4 entries, but 5") as caught:
-        LogSigner(SEED, ORIGIN, state, ledger_size=4)
+        LogSigner(KEY, state, ledger_size=4)
     assert caught.value.fields["signed_root"] == ledger.tree.root().hex()
 
 
@@ -111,9 +112,9 @@ def test_a_lost_memory_is_not_replaced_in_passing(signer: LogSigner, state: Path
     sign(signer, ledger)
     state.unlink()
     with pytest.raises(StorageError, match="remembers none") as caught:
-        LogSigner(SEED, ORIGIN, state, ledger_size=5)
+        LogSigner(KEY, state, ledger_size=5)
     assert str(state) in caught.value.hint
-    adopted = LogSigner(SEED, ORIGIN, state, ledger_size=5, adopt=True)
+    adopted = LogSigner(KEY, state, ledger_size=5, adopt=True)
     assert adopted.last is None
     assert holds(adopted, sign(adopted, ledger))
     assert adopted.last == signer.last
@@ -135,14 +136,14 @@ def test_a_lost_memory_is_not_replaced_in_passing(signer: LogSigner, state: Path
 def test_a_damaged_memory_is_refused(state: Path, text: str) -> None:
     state.write_text(text)
     with pytest.raises(StorageError, match="not usable"):
-        LogSigner(SEED, ORIGIN, state, ledger_size=3, adopt=True)
+        LogSigner(KEY, state, ledger_size=3, adopt=True)
 
 
 def test_a_memory_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot read"):
-        LogSigner(SEED, ORIGIN, tmp_path, ledger_size=0)
+        LogSigner(KEY, tmp_path, ledger_size=0)
     with pytest.raises(StorageError, match="cannot write"):
-        LogSigner(SEED, ORIGIN, tmp_path / "no" / "state", ledger_size=0)
+        LogSigner(KEY, tmp_path / "no" / "state", ledger_size=0)
 
 
 def test_no_signature_leaves_before_it_is_remembered(
@@ -174,7 +175,7 @@ def test_completeness_is_stated_for_what_was_signed_only(signer: LogSigner) -> N
 
 
 def test_nothing_is_stated_before_the_first_checkpoint(state: Path) -> None:
-    adopted = LogSigner(SEED, ORIGIN, state, ledger_size=5, adopt=True)
+    adopted = LogSigner(KEY, state, ledger_size=5, adopt=True)
     with pytest.raises(StorageError, match="has been signed"):
         adopted.sign_complete("m1", 3, [])
 
@@ -183,3 +184,50 @@ def test_the_signer_shows_its_public_key_only(signer: LogSigner) -> None:
     assert signer.vkey in repr(signer)
     assert SEED.hex() not in repr(signer)
     assert signer.origin == ORIGIN
+
+
+def test_a_note_of_another_history_is_told_from_one_of_this_one(signer: LogSigner) -> None:
+    ledger, other = grown(9), grown(9, text="dos")
+    sign(signer, ledger)
+
+    def says(note: str) -> bool:
+        return signer.contradicted_by(note, lambda size: merkle.root_at(size, ledger.read))
+
+    assert not says(note_of(ledger, 5))
+    assert not says(note_of(ledger, 9))
+    assert says(note_of(other, 5))
+    assert says(note_of(other, 9))
+    assert says(note_of(grown(12), 12))
+    # What this log's key did not sign proves nothing, and neither does what is no checkpoint.
+    stranger = Signer.from_seed(ORIGIN, seed("stranger"))
+    assert not says(sign_note(Checkpoint(ORIGIN, 5, bytes(32)).text(), stranger))
+    assert not says(note_of(other, 5).replace("\n5\n", "\n6\n"))
+    assert not says(sign_note("something\nelse\n", KEY))
+    assert not says(sign_note(Checkpoint("other.example/1", 5, bytes(32)).text(), KEY))
+    assert not says("")
+
+
+def test_after_a_fork_is_proven_nothing_is_signed_until_it_is_none(
+    signer: LogSigner, state: Path
+) -> None:
+    ledger, other = grown(9), grown(12, text="dos")
+    sign(signer, ledger)
+    signer.freeze(note_of(other, 12))
+    ledger.accept("later")
+    with pytest.raises(StorageError, match="nothing more is signed") as caught:
+        sign(signer, ledger)
+    assert caught.value.fields["theirs"] == note_of(other, 12)
+    assert caught.value.fields["ours"] == state.read_text()
+    again = LogSigner(KEY, state, ledger_size=ledger.size)
+    with pytest.raises(StorageError, match="another history"):
+        again.require_one_history(lambda size: merkle.root_at(size, ledger.read))
+    # The newer ledger comes back, with its signer's memory.
+    state.write_text(note_of(other, 12))
+    back = LogSigner(KEY, state, ledger_size=other.size)
+    back.require_one_history(lambda size: merkle.root_at(size, other.read))
+    back.require_one_history(lambda size: bytes(32))
+    assert sorted(path.name for path in state.parent.iterdir()) == [state.name]
+
+
+def note_of(ledger: MemoryLedger, size: int) -> str:
+    return sign_note(Checkpoint(ORIGIN, size, merkle.root_at(size, ledger.read)).text(), KEY)

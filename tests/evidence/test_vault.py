@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StorageError
-from gateway.evidence.vault import LOG_KEY, PERSON_KEY, ContentCipher, Vault, load_seed
+from gateway.evidence.vault import (
+    LOG_KEY,
+    PERSON_KEY,
+    ContentCipher,
+    Vault,
+    load_seed,
+    months_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,3 +316,64 @@ def test_nothing_shows_a_secret(vault: Vault) -> None:
     shown = repr(vault) + repr(ContentCipher(KEY)) + str(vault.__dict__.keys())
     assert KEY.hex() not in shown
     assert repr(KEY) not in shown
+
+
+# -- destroying ----------------------------------------------------------------------------------
+
+
+def test_the_key_of_a_month_is_overwritten_before_its_name_goes(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped = vault.wrap(KEY, "m1", MONTH)
+    path = vault.directory / f"kek-{MONTH}"
+    secret = path.read_bytes()
+    seen: list[bytes] = []
+    real = os.unlink
+
+    def spy(path: Path) -> None:
+        seen.append(path.read_bytes())
+        real(path)
+
+    monkeypatch.setattr(os, "unlink", spy)
+    assert vault.months() == [MONTH]
+    vault.destroy(MONTH)
+    assert seen == [bytes(len(secret))]
+    assert (vault.months(), list(vault.directory.iterdir())) == ([], [])
+    with pytest.raises(StorageError, match="is gone"):
+        vault.unwrap(wrapped, "m1", MONTH)  # not even from memory
+
+
+def test_destroying_again_or_what_is_half_destroyed_is_no_error(vault: Vault) -> None:
+    vault.wrap(KEY, "m1", MONTH)
+    path = vault.directory / f"kek-{MONTH}"
+    path.write_bytes(bytes(7))  # the power went while it was overwritten
+    draft = vault.directory / f".kek-{MONTH}.new"
+    os.link(path, draft)  # and once while it was made
+    assert vault.months() == [MONTH]
+    vault.destroy(MONTH)
+    vault.destroy(MONTH)
+    assert list(vault.directory.iterdir()) == []
+
+
+def test_what_is_no_key_file_is_not_overwritten(vault: Vault) -> None:
+    target = vault.directory / "elsewhere"
+    target.write_text("something else")
+    (vault.directory / f"kek-{MONTH}").symlink_to(target)
+    with pytest.raises(StorageError, match="cannot destroy"):
+        vault.destroy(MONTH)
+    assert target.read_text() == "something else"
+
+
+def test_only_months_are_months(vault: Vault) -> None:
+    for name in (
+        "kek-2026-13",
+        "kek-",
+        ".kek-2026-11.new",
+        "log-key",
+        "kek-2027-01",
+        "kek-2026-12",
+    ):
+        (vault.directory / name).touch()
+    assert vault.months() == ["2026-12", "2027-01"]
+    with pytest.raises(StorageError, match="cannot list"):
+        months_in(vault.directory / "none")

@@ -18,6 +18,8 @@ HERE: Final = Path(__file__).resolve().parent
 PREFIX: Final = HERE.parent.parent / ".interop"
 NODE_MODULES: Final = PREFIX / "node" / "node_modules"
 SMPP34_PYTHON: Final = PREFIX / "smpp34" / "bin" / "python"
+#: A reader of transparency logs, for `PYTHONPATH`; it asks for a newer Python than it needs.
+TLOG: Final = PREFIX / "tlog"
 #: Kannel's Debian package starts a gateway with its default password, so it is not installed.
 KANNEL: Final = PREFIX / "kannel" / "usr" / "sbin"
 
@@ -26,7 +28,14 @@ _DEBIAN: Final = {
     "nodejs": ("node", "--version"),
     "npm": ("npm", "--version"),
     "libnet-smpp-perl": ("perl", "-MNet::SMPP", "-MJSON::PP", "-e", "1"),
+    "libnss3-tools": ("which", "certutil"),
+    "poppler-utils": ("pdfsig", "-v"),
+    "softhsm2": ("softhsm2-util", "--version"),
     "tshark": ("tshark", "--version"),
+    "openssl": ("openssl", "version"),
+    "unzip": ("unzip", "-v"),
+    "chromium": ("chromium", "--version"),
+    "zbar-tools": ("zbarimg", "--version"),
 }
 _APT: Final = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
 _TRUST: Final = ("--yes", "--no-install-recommends")
@@ -49,12 +58,12 @@ def _run(what: str, *command: str, cwd: Path | None = None) -> str:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=300, env=env, cwd=cwd
+            command, capture_output=True, text=True, check=False, timeout=600, env=env, cwd=cwd
         )
     except OSError as exc:
         raise CannotInstall(f"{what}: {command[0]}: {exc.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise CannotInstall(f"{what}: {' '.join(command)} took more than 300 s") from None
+        raise CannotInstall(f"{what}: {' '.join(command)} took more than 600 s") from None
     if done.returncode:
         raise CannotInstall(f"{what}: {' '.join(command)} failed:\n{done.stderr.strip()[-1500:]}")
     return done.stdout
@@ -106,7 +115,7 @@ def _node() -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, target / name)
     options = ("--ignore-scripts", "--no-audit", "--no-fund")
-    _run("node-smpp", "npm", "ci", *options, "--prefix", str(target))
+    _run("npm", "npm", "ci", *options, "--prefix", str(target))
     shutil.copy(lock, stamp)
 
 
@@ -119,6 +128,18 @@ def _smpp34() -> None:
     _run("smpp34", sys.executable, "-m", "venv", "--clear", str(target))
     pip = (str(SMPP34_PYTHON), "-m", "pip", "install", "--disable-pip-version-check")
     _run("smpp34", *pip, "--quiet", "--require-hashes", "-r", str(pins))
+    shutil.copy(pins, stamp)
+
+
+def _tlog() -> None:
+    """Unpack what requirements-tlog.txt pins; what it needs is what Acuse needs."""
+    pins, stamp = HERE / "requirements-tlog.txt", TLOG / "installed.txt"
+    if _unchanged(stamp, pins):
+        return
+    shutil.rmtree(TLOG, ignore_errors=True)
+    pip = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet")
+    options = ("--require-hashes", "--no-deps", "--ignore-requires-python", "--target", str(TLOG))
+    _run("aics-tlog", *pip, *options, "-r", str(pins))
     shutil.copy(pins, stamp)
 
 
@@ -136,6 +157,7 @@ def install() -> None:
     _kannel()
     _node()
     _smpp34()
+    _tlog()
 
 
 if __name__ == "__main__":

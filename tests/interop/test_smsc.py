@@ -17,7 +17,7 @@ from gateway.smpp.consts import Status
 from tests.interop.peer import SMSCS, Smsc, bound_site
 from tests.support.process import short_directory, wait_until
 from tests.support.sealed import broken_checks, entries_of_file
-from tests.support.second_verifier import judge
+from tests.support.standalone import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -120,13 +120,18 @@ def test_a_ledger_whose_key_is_not_at_hand_is_checked_as_far_as_it_goes(
 
 def test_the_tail_is_what_the_last_anchor_does_not_cover() -> None:
     ledger = make(6)
-    size = ledger.size
-    ledger.append("x.Anchor", size=size, root=ledger.tree.root().hex(), tokens=[], witnesses=[])
+    size, first = ledger.size, ledger.tree.root().hex()
+    ledger.append("x.Anchor", size=size, root=first, tokens=[], witnesses=[])
     assert judge(ledger).tail == 0
     ledger.submission("later", "refused")
     assert judge(ledger).tail == 2
-    ledger.append("x.Anchor", size=size + 2, root="", tokens=[], witnesses=[])
-    assert judge(ledger).tail == 1
+    ledger.checkpoint()
+    root = ledger.tree.root().hex()
+    ledger.append("x.Anchor", size=ledger.size, root=root, tokens=[], witnesses=[])
+    assert judge(ledger).tail == 0
+    ledger.append("x.Anchor", size=size, root=first, tokens=[], witnesses=[])
+    assert judge(ledger).tail == 0  # it says something of an earlier checkpoint, late
+    assert judge(ledger).verdict == "UNANCHORED"
 
 
 @pytest.mark.parametrize("size", [None, -1, 10_000, "7", True])
@@ -166,6 +171,61 @@ def test_a_rotated_key_signs_what_follows() -> None:
     ledger.checkpoint(stranger)
     report = judge(ledger)
     assert (report.verdict, step(report)) == ("INVALID", "checkpoint")
+
+
+def test_whoever_pins_only_the_new_key_believes_what_came_before_it() -> None:
+    ledger, keys = make(6), [Signer.from_seed(MemoryLedger().origin, seed("log"))]
+    for name in ("second", "third"):
+        keys.append(Signer.from_seed(ledger.origin, seed(name)))
+        ledger.append("x.KeyRotate", old=keys[-2].vkey, new=keys[-1].vkey)
+        ledger.checkpoint(*keys[-2:])
+        ledger.submission(name)
+        ledger.checkpoint(keys[-1])
+    for key in keys:
+        report = judge(ledger, policy=parse_policy(f"log {key.vkey}\nquorum none".encode()))
+        assert {name for name, ok in report.checks if not ok} == {"timestamp"}, key
+    # A key that went is not the log's any more.
+    ledger.submission("last")
+    ledger.checkpoint(keys[1])
+    pinned = parse_policy(f"log {keys[2].vkey}\nquorum none".encode())
+    assert judge(ledger, policy=pinned).verdict == "INVALID"
+
+
+def test_a_change_of_the_key_that_the_old_one_never_signed_is_none() -> None:
+    """Whoever can write the file, but has no key, cannot bring a key of their own in."""
+    ledger = make(6)
+    thief = Signer.from_seed(ledger.origin, seed("thief"))
+    ledger.append("x.KeyRotate", old=ledger.vkey, new=thief.vkey)
+    ledger.checkpoint(thief)
+    report = judge(ledger)
+    assert (report.verdict, step(report)) == ("INVALID", "checkpoint")
+    # Nor can they make an old key of theirs vouch for what the log signed.
+    other = make(6)
+    other.append("x.KeyRotate", old=thief.vkey, new="nonsense")
+    other.append("x.KeyRotate", old="nonsense", new=other.vkey)
+    other.append("x.Admin", cmd="look", by='"ev":"x.KeyRotate"')
+    other.checkpoint()
+    assert judge(other).verdict == "UNANCHORED"
+    other.submission("later")
+    other.checkpoint(thief)
+    assert judge(other).verdict == "INVALID"
+
+
+def test_a_damaged_entry_about_a_key_is_no_way_round_the_pinned_one() -> None:
+    ledger = make(6)
+    old = Signer.from_seed(ledger.origin, seed("before"))
+    at = ledger.append("x.KeyRotate", old=old.vkey, new=ledger.vkey)
+    ledger.checkpoint(old, ledger.signer)
+    ledger.raw[at] = ledger.raw[at].replace(b'{"ev"', b'{ "ev"')
+    assert judge(ledger).verdict == "INVALID"
+    # A signature that only looks like one of the key before is none.
+    other = make(6)
+    other.append("x.KeyRotate", old=old.vkey, new=other.vkey)
+    note = other.checkpoint(old)
+    text, lines = open_note(note)
+    forged = sign_note(text.replace(str(other.size), str(other.size)), old)
+    other.notes[-1] = forged.replace(str(lines[0])[-12:-4], "AAAAAAAA")
+    assert judge(other).verdict == "INVALID"
 
 
 def test_witnesses_of_the_last_checkpoint_count() -> None:

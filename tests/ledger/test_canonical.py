@@ -106,6 +106,32 @@ def test_what_is_not_canonical_is_refused_with_one_clear_error(data: bytes) -> N
     assert caught.value.fields["reason"] == "canonical"
 
 
+#: Floats, large integers and other keys too; and every way to write what is nearly canonical.
+_anything = st.recursive(
+    scalars | st.floats(allow_nan=False) | st.integers(-(1 << 70), 1 << 70),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), _anything, max_size=5), st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_the_reader_of_plain_entries_takes_what_the_strict_one_takes_and_nothing_else(
+    value: dict[str, Any], ascii_only: bool
+) -> None:
+    data = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only).encode(
+        "utf-8", "surrogatepass"
+    )
+    plain = canonical._decode_plain(data)
+    try:
+        strict = canonical._decode_any(data)
+    except DataError:
+        assert plain is None
+    else:
+        assert plain == strict or not data.isascii()
+        assert repr(canonical.decode(data)) == repr(strict), "of the same types too"
+
+
 @given(objects, st.data())
 @settings(deadline=None, max_examples=150)
 def test_a_changed_byte_gives_another_object_or_a_refusal(
@@ -146,15 +172,15 @@ def test_what_has_no_form_is_refused_when_written(value: dict[str, Any]) -> None
 def test_brackets_in_strings_are_no_nesting() -> None:
     value = {"a": "[{" * 100 + '"\\'}
     assert canonical.decode(canonical.encode(value)) == value
-    canonical.check_depth('"' + "[" * 100)  # unterminated: the JSON reader's business
-    canonical.check_depth('["\\"' + "{" * 100 + '\\\\"]' + "]" * 5)
+    canonical.check_form('"' + "[" * 100)  # unterminated: the JSON reader's business
+    canonical.check_form('["\\"' + "{" * 100 + '\\\\"]' + "]" * 5)
 
 
 def test_the_nesting_limit_is_exact() -> None:
     fits = "[" * canonical.MAX_DEPTH + "]" * canonical.MAX_DEPTH
-    canonical.check_depth(fits + fits)
+    canonical.check_form(fits + fits)
     with pytest.raises(DataError, match="nested deeper"):
-        canonical.check_depth(f"[{fits}]")
+        canonical.check_form(f"[{fits}]")
 
 
 def test_integers_up_to_the_limit_are_exact() -> None:

@@ -233,3 +233,37 @@ def test_a_tile_that_is_too_short_is_named(hashes: bytes) -> None:
     with pytest.raises(DataError, match="tile 0/0") as caught:
         merkle.root_at(3, lambda _level, _index: hashes)
     assert (caught.value.fields["level"], caught.value.fields["index"]) == (0, 0)
+
+
+@pytest.mark.parametrize("start", [0, 256, 65_024, 65_280])
+def test_a_whole_tile_is_added_as_its_leaves_are(start: int) -> None:
+    one, whole = merkle.Frontier(), merkle.Frontier()
+    leaves = [merkle.leaf_hash(b"%d" % n) for n in range(start + 3 * 256)]
+    for at in range(0, len(leaves), 256):
+        full = [tile for leaf in leaves[at : at + 256] for tile in one.append(leaf)]
+        assert whole.append_tile(b"".join(leaves[at : at + 256])) == full
+        assert (whole.size, whole.root()) == (one.size, one.root())
+    one.append(leaves[0])
+    whole.append(leaves[0])
+    assert whole.root() == one.root()
+    assert [whole.tile(level, whole.size >> 8 * (level + 1)) for level in range(4)] == [
+        one.tile(level, one.size >> 8 * (level + 1)) for level in range(4)
+    ]
+
+
+def test_several_proofs_share_what_they_read_and_hash() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def read(level: int, index: int) -> bytes:
+        asked.append((level, index))
+        return BIG.read(level, index)
+
+    size = 66_100
+    tiles = merkle.Tiles(read)
+    for index in (5, 300, 40_000, 66_099):
+        alone = merkle.inclusion_proof(index, size, BIG.read)
+        assert merkle.inclusion_proof(index, size, tiles) == alone
+    assert merkle.consistency_proof(300, size, tiles) == merkle.consistency_proof(
+        300, size, BIG.read
+    )
+    assert len(asked) == len(set(asked))

@@ -164,8 +164,9 @@ def test_a_ledger_of_the_first_schema_is_taken_over_with_all_it_holds(tmp_path: 
     fill(store, 300)
     root, size = store.frontier.root(), store.size
     store.close()
-    for table in ("tokens", "cosignatures", "rotations", "holds"):
+    for table in ("tokens", "cosignatures", "rotations", "holds", "kept"):
         edit(tmp_path, f"DROP TABLE {table}")
+    edit(tmp_path, "ALTER TABLE log DROP COLUMN unswept")
     edit(tmp_path, "DELETE FROM _sqlite_migrations WHERE name='v2_evidence'")
     edit(tmp_path, "PRAGMA user_version=1")
     reader = Reader(tmp_path / "ledger.db")

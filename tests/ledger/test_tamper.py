@@ -21,7 +21,7 @@ from gateway.ledger.note import open_note, sign_note
 from gateway.ledger.policyfile import parse_policy
 from gateway.ledger.proof import complete_text
 from gateway.ledger.verify import verify_bundle
-from tests.support import second_verifier
+from tests.support import standalone
 from tests.support.ledgers import MemoryLedger, seed
 
 if TYPE_CHECKING:
@@ -64,9 +64,14 @@ def judge(bundle: dict[str, Any]) -> Report:
     """Our report; the second verifier must come to the same conclusion."""
     text = json.dumps(bundle, ensure_ascii=False)
     report = verify_bundle(text.encode(), now_ms=LEDGER.now_ms, policy=POLICY)
-    code, line = second_verifier.judge(text, str(LEDGER.vkey))
-    assert code == (1 if report.verdict == "INVALID" else 4), (line, report)
+    agree(text, report)
     return report
+
+
+def agree(text: str, report: Report, ledger: MemoryLedger = LEDGER) -> None:
+    """The standalone verifier says the same of *text*, to the letter, with the key pinned."""
+    pinned = f"log {ledger.vkey}\nquorum none\n".encode()
+    standalone.agree(report, text.encode(), policy=pinned, now_ms=ledger.now_ms)
 
 
 def refused(bundle: dict[str, Any], *steps: str) -> Report:
@@ -271,7 +276,7 @@ def test_disclosing_what_has_no_utf_8_form() -> None:
     bundle = altered(value_surrogate)
     report = verify_bundle(json.dumps(bundle).encode(), now_ms=0, policy=POLICY)
     assert (report.reason or "").startswith("commitments: ")
-    assert second_verifier.judge(json.dumps(bundle), str(LEDGER.vkey))[0] == 1
+    assert standalone.judge(json.dumps(bundle), str(LEDGER.vkey))[0] == 1
 
 
 def test_even_an_empty_value_has_one_form() -> None:
@@ -281,7 +286,7 @@ def test_even_an_empty_value_has_one_form() -> None:
     assert judge_at(ledger, found)[0] == "UNANCHORED"
     found["disclose"]["1"]["text"]["value_hex"] = ""
     assert (verify_bundle(json.dumps(found).encode(), now_ms=0).reason or "")[:12] == "commitments:"
-    assert second_verifier.judge(json.dumps(found), str(ledger.vkey))[0] == 1
+    assert standalone.judge(json.dumps(found), str(ledger.vkey))[0] == 1
 
 
 @given(st.data())
@@ -424,7 +429,7 @@ def test_neighbours_that_do_not_name_each_other() -> None:
     report = verify_bundle(data, now_ms=0, policy=policy)
     assert (report.verdict, report.seq) == ("INVALID", 2)
     assert report.reason == "chain: entry 2 does not follow entry 1"
-    assert second_verifier.judge(data.decode(), str(ledger.vkey))[0] == 1
+    assert standalone.judge(data.decode(), str(ledger.vkey))[0] == 1
 
 
 # -- what the log keeps back ---------------------------------------------------------------------
@@ -440,7 +445,7 @@ def test_a_late_receipt_kept_back() -> None:
         del hidden["disclose"][seq]
     report = verify_bundle(json.dumps(hidden).encode(), now_ms=0)
     assert (report.verdict, (report.reason or "")[:9]) == ("INVALID", "complete:")
-    assert second_verifier.judge(json.dumps(hidden), str(late.vkey))[0] == 1
+    assert standalone.judge(json.dumps(hidden), str(late.vkey))[0] == 1
     del hidden["complete"]
     report = verify_bundle(json.dumps(hidden).encode(), now_ms=0)
     assert report.state == "delivered"
@@ -449,7 +454,7 @@ def test_a_late_receipt_kept_back() -> None:
 
 def judge_at(ledger: MemoryLedger, bundle: dict[str, Any]) -> tuple[str, str | None]:
     report = verify_bundle(json.dumps(bundle).encode(), now_ms=0)
-    assert second_verifier.judge(json.dumps(bundle), str(ledger.vkey))[0] == 4
+    assert standalone.judge(json.dumps(bundle), str(ledger.vkey))[0] == 4
     return report.verdict, report.state
 
 
@@ -491,7 +496,7 @@ def test_parties_that_are_not_those_sealed(change: dict[str, Any]) -> None:
     text = json.dumps(bundle).replace("Infinity", "1e999")
     report = verify_bundle(text.encode(), now_ms=0, policy=POLICY)
     assert (report.verdict, (report.reason or "")[:9]) == ("INVALID", "envelope:")
-    assert second_verifier.judge(text, str(LEDGER.vkey))[0] == 1
+    assert standalone.judge(text, str(LEDGER.vkey))[0] == 1
 
 
 def test_delivered_must_mean_the_handset() -> None:
@@ -584,6 +589,7 @@ def test_any_part_replaced_by_anything_never_ends_in_a_traceback(
     text = json.dumps(bundle).encode()
     if bundle["format"] == "acuse-proof/v1":
         report = verify_bundle(text, now_ms=0, policy=POLICY)
+        agree(text.decode(), report)
         assert report.verdict in {"INVALID", "UNANCHORED"}
         assert report.explain()
 
@@ -599,7 +605,9 @@ def test_a_log_that_signs_any_entry_at_all_never_ends_in_a_traceback(
     body = canonical.decode(ledger.raw[seq])
     body[data.draw(st.sampled_from(sorted(body)))] = form
     again = rebuilt(ledger, seq, body)
-    report = verify_bundle(again.bundle("m1", key=seed("m1")), now_ms=0)
+    found = again.bundle("m1", key=seed("m1"))
+    report = verify_bundle(found, now_ms=0)
+    standalone.agree(report, found)
     assert report.verdict in {"INVALID", "UNANCHORED"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from gateway.ledger.proof import NotABundle
 from gateway.ledger.stamps import Stamp
 from gateway.ledger.verify import verify_bundle
 from tests.support.ledgers import MemoryLedger, Witness, seed
+from tests.support.standalone import agree
 
 if TYPE_CHECKING:
     from gateway.ledger.report import Report
@@ -41,7 +41,11 @@ def trusted(_token: bytes, _over: str) -> Stamp:
 
 
 def judge(ledger: MemoryLedger, data: bytes, **given: Any) -> Report:
-    return verify_bundle(data, **{"now_ms": ledger.now_ms, "policy": policy_of(ledger), **given})
+    """Our report; the standalone verifier must say the same to the letter."""
+    given = {"now_ms": ledger.now_ms, "policy": policy_of(ledger), **given}
+    report = verify_bundle(data, **given)
+    agree(report, data, **given)
+    return report
 
 
 def stamped(ledger: MemoryLedger, mid: str = "m0", **given: Any) -> bytes:
@@ -530,39 +534,3 @@ def test_a_bundle_leads_to_a_bounded_number_of_notes() -> None:
     found["complete"] = None
     report = judge(ledger, json.dumps(found).encode())
     assert (report.verdict, steps(report)["checkpoint"]) == ("INVALID", False)
-
-
-HOSTILE = {
-    "deep": '{"format":"acuse-proof/v1","x":' + "[" * 10_000_000,
-    "wide": '{"format":"acuse-proof/v1","x":[' + "[]," * 3_000_000 + "1]}",
-    "quotes": '{"format":"acuse-proof/v1","x":"' + '\\"' * 5_000_000,
-    "strings": '{"format":"acuse-proof/v1","x":[' + '"",' * 3_000_000 + "[[[[1]]]]]}",
-    "entries": '{"format":"acuse-proof/v1","submission_id":"m","log":"l","entries":['
-    + '{"entry":"{}","proof":"c2sp.org/tlog-proof@v1\\nindex 0\\n\\no"},' * 9_000
-    + '{"entry":"{}","proof":""}]}',
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_ten_hostile_megabytes_are_answered_in_seconds(kind: str) -> None:
-    data = HOSTILE[kind].encode()
-    started = time.process_time()
-    try:
-        verdict = verify_bundle(data, now_ms=0).verdict
-    except DataError:
-        verdict = "INVALID"
-    assert verdict == "INVALID"
-    assert time.process_time() - started < 10
-
-
-def test_many_signatures_are_answered_in_seconds() -> None:
-    ledger = ledger_of("delivered")
-    found = json.loads(ledger.bundle("m0"))
-    line = found["complete"].splitlines()[-1]
-    found["since"] = [
-        {"note": ledger.notes[0] + (line + "\n") * 62 + f"\u2014 w{n} AAAAAAAA\n"}
-        for n in range(64)
-    ]
-    started = time.process_time()
-    assert judge(ledger, json.dumps(found).encode()).verdict == "INVALID"
-    assert time.process_time() - started < 10

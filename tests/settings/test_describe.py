@@ -25,7 +25,7 @@ def test_the_shipped_example_is_the_generated_one() -> None:
 
 def _credentials(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
-    for name in ("movistar", "ledger-key", "seal-key", "hsm-pin"):
+    for name in ("movistar", "ledger-key", "ledger-key-before", "seal-key", "hsm-pin"):
         (directory / name).write_text("secret")
         (directory / name).chmod(0o600)
 

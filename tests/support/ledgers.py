@@ -83,6 +83,9 @@ class MemoryLedger:
         self.contents: dict[int, dict[str, bytes]] = {}
         self.chains: dict[str, list[tuple[int, str]]] = {}
         self.keyless: set[str] = set()
+        #: Tokens and cosignature lines, by the size of the checkpoint they are over.
+        self.stamps: dict[int, list[bytes]] = {}
+        self.cosigned: dict[int, list[str]] = {}
         self.now_ms = START_MS
         self.previous = "0" * 64
         if genesis:
@@ -110,8 +113,21 @@ class MemoryLedger:
     def tile(self, level: int, index: int) -> bytes | None:
         return self.tiles.get((level, index)) or self.tree.tile(level, index)
 
+    def tokens(self, size: int) -> list[bytes]:
+        return self.stamps.get(size, [])
+
+    def cosignatures(self, size: int) -> list[str]:
+        return self.cosigned.get(size, [])
+
+    def rotations(self) -> list[bytes]:
+        return [raw for raw in self.raw if b'"ev":"x.KeyRotate"' in raw]
+
     def has_key(self, submission_id: str) -> bool | None:
         return submission_id not in self.keyless
+
+    def last_seq(self, submission_id: str) -> int | None:
+        chain = self.chains.get(submission_id)
+        return chain[-1][0] if chain else None
 
     # -- writing ---------------------------------------------------------------------------------
 

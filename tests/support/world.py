@@ -21,6 +21,7 @@ from gateway.daemon.app import run
 from gateway.daemon.gateway import Gateway, open_gateway
 from gateway.daemon.notify import Notifier
 from gateway.daemon.roles import Peer, Role
+from gateway.daemon.web import open_web
 from gateway.errors import LinkLost
 from gateway.settings import load_settings
 from gateway.sim.operator import Operator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from gateway.daemon.web import Web
     from gateway.settings import OperatorSettings
     from tests.support.scripted import Script
 
@@ -232,6 +234,8 @@ class World:
     connections: int = 0
     #: Who answers in place of a simulated operator, by its name.
     scripts: dict[str, Script] = field(default_factory=dict)
+    #: How the daemon asks time-stamping authorities and witnesses.
+    web: Web = open_web
 
     @classmethod
     def make(
@@ -266,6 +270,7 @@ class World:
                 offload=inline,
                 read=read_inline,
                 random=random.Random(1),
+                web=self.web,
             )
             nursery.start_soon(run, gateway, None, Notifier({}))
             daemon = Daemon(gateway, nursery)
