@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,6 +101,7 @@ async def _serve(
     def ready() -> None:
         if as_json:
             print_json({"url": url, "name": witness.name, "vkey": witness.vkey})
+            sys.stdout.flush()  # who started us waits for it
             return
         say(f"witness {witness.name} for {len(witness.logs)} logs on {url}; its verifier key:")
         click.echo(witness.vkey)

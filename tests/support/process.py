@@ -36,7 +36,11 @@ ACUSE = (sys.executable, "-m", "gateway.cli.main")
 #: How long anything may take before the test is given up. Machines that test are often busy.
 PATIENCE_S = 60.0
 _POLL_S = 0.02
-_OURS = ("ACUSE_CONFIG", "ACUSE_DEBUG", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+#: PYTHONUNBUFFERED would hide that a program keeps its words to itself.
+_OURS = (
+    *("ACUSE_CONFIG", "ACUSE_DEBUG", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
+    "PYTHONUNBUFFERED",
+)
 
 
 @contextmanager
