@@ -6,7 +6,8 @@ STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 # Where `make install` puts things; packagers set DESTDIR. The program lives in an environment of its
-# own below LIBDIR, made with the interpreter PYTHON, which has to stay where it is.
+# own below LIBDIR, made with INTERPRETER, which has to stay where it is.
+INTERPRETER ?= $(PYTHON)
 DESTDIR  ?=
 PREFIX   ?= /usr
 LIBDIR   ?= $(PREFIX)/lib/acuse
@@ -65,7 +66,7 @@ install: $(STAMP) ## the program, its units and its example configuration, below
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build/wheel .
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(PREFIX)/lib/sysusers.d" \
 	  "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d" "$(DESTDIR)$(PREFIX)/share/doc/acuse"
-	$(PYTHON) -m venv --without-pip --symlinks "$(DESTDIR)$(LIBDIR)"
+	$(INTERPRETER) -m venv --without-pip --symlinks "$(DESTDIR)$(LIBDIR)"
 	@$(BIN)/python -m pip --python "$(DESTDIR)$(LIBDIR)/bin/python" install --quiet --disable-pip-version-check \
 	  --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip --python "$(DESTDIR)$(LIBDIR)/bin/python" install --quiet --disable-pip-version-check \
@@ -94,13 +95,13 @@ uninstall: ## what `make install` put there; configuration, ledger and keys stay
 	  "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/acuse.fish" \
 	  "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/acuse.conf" $(addprefix "$(DESTDIR)$(UNITDIR)"/,$(UNITS))
 
-deb: ## a Debian package: build/acuse_VERSION_ARCH.deb (PYTHON must be Debian's)
+deb: ## a Debian package: build/acuse_VERSION_ARCH.deb (INTERPRETER=/usr/bin/python3)
 	rm -rf build/deb
 	$(MAKE) install DESTDIR=build/deb PREFIX=/usr
 	install -d build/deb/DEBIAN
 	sed -e 's/@VERSION@/$(VERSION)/' -e 's/@ARCH@/$(ARCH)/' \
-	  -e "s/@MINOR@/$$($(PYTHON) -c 'import sys; print(sys.version_info.minor)')/" \
-	  -e "s/@NEXT@/$$($(PYTHON) -c 'import sys; print(sys.version_info.minor + 1)')/" \
+	  -e "s/@MINOR@/$$($(INTERPRETER) -c 'import sys; print(sys.version_info.minor)')/" \
+	  -e "s/@NEXT@/$$($(INTERPRETER) -c 'import sys; print(sys.version_info.minor + 1)')/" \
 	  -e "s/@SIZE@/$$(du -sk build/deb | cut -f1)/" systemd/debian/control > build/deb/DEBIAN/control
 	install -m 755 systemd/debian/postinst systemd/debian/prerm systemd/debian/postrm build/deb/DEBIAN/
 	dpkg-deb --root-owner-group -Zgzip --build build/deb build/acuse_$(VERSION)_$(ARCH).deb

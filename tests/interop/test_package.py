@@ -29,7 +29,7 @@ mount --rbind /proc "$1/seen/proc"
 mount --rbind /dev "$1/seen/dev"
 mount -t tmpfs tmp "$1/seen/tmp"
 cp "$2" "$1/seen/tmp/acuse.deb"
-exec chroot "$1/seen" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp sh -ec "$3"
+exec /usr/sbin/chroot "$1/seen" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp sh -ec "$3"
 """
 
 
@@ -41,7 +41,7 @@ def run(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def package() -> Path:
-    run("make", "deb", f"PYTHON={Path('/usr/bin/python3')}")
+    run("make", "deb", "INTERPRETER=/usr/bin/python3")
     (made,) = (ROOT / "build").glob("acuse_*.deb")
     return made
 
